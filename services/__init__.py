@@ -1,0 +1,1 @@
+"""Who acts: one folder an agent, one agent a container. A service never imports another."""
