@@ -1,0 +1,101 @@
+# Few and boring. `make` alone lists them. Works with GNU make 3.81 (macOS) and newer.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv/bin
+PYTEST := $(VENV)/python -m pytest
+# SERVE=0 ends the demo after its report instead of serving the dashboard until Ctrl-C.
+DEMO_FLAGS := $(if $(filter 0 no false,$(SERVE)),--no-serve) $(DEMO_ARGS)
+# The log the stack runs on: postgres (one machine) or kafka.
+LOG ?= postgres
+SEED ?= 1
+STEPS ?= 10000
+export REQUIRE_REAL
+
+.PHONY: help
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: ## Make .venv with everything that development and tests need
+	@scripts/venv.sh dev
+
+.PHONY: demo
+demo: ## Replay the shipped sample through all agents, with a dashboard (SERVE=0 exits after it)
+	@scripts/venv.sh demo
+	@$(VENV)/python -m whaletrader demo $(DEMO_FLAGS)
+
+.PHONY: check
+check: install ## Format, lint, types, import rules, unit tests, drift; under two minutes
+	@$(VENV)/ruff format --check .
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy -p whaletrader
+	@$(VENV)/lint-imports
+	@$(VENV)/python scripts/lock_requirements.py --check
+	@$(MAKE) --no-print-directory schemas-check
+	@$(PYTEST) -rs tests/unit
+
+.PHONY: test
+test: check ## Everything, on real servers; REQUIRE_REAL=1 makes a missing one a failure
+	@scripts/prepare_tests.sh
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory schemas-lint; fi
+	@$(PYTEST) -rs --ignore tests/unit tests
+
+.PHONY: test-integration
+test-integration: install ## Only what needs real servers
+	@scripts/prepare_tests.sh
+	@$(PYTEST) -rs tests/integration tests/chaos
+
+.PHONY: sim
+sim: install ## Seeded simulation of all agents: SEED=7 STEPS=100000
+	@$(VENV)/python -m tests.simulation --seed $(SEED) --steps $(STEPS)
+
+.PHONY: bench
+bench: install ## Measure, each figure beside its floor
+	@$(VENV)/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: up
+up: ## Start the stack here: LOG=postgres or LOG=kafka
+	@scripts/venv.sh demo
+	@$(VENV)/python -m whaletrader up --log $(LOG)
+
+.PHONY: down
+down: ## Stop what `make up` started
+	@$(VENV)/python -m whaletrader down
+
+.PHONY: schemas
+schemas: install ## Generate whaletrader/schemas from schemas/
+	@$(VENV)/python scripts/generate_schemas.py
+
+.PHONY: schemas-check
+schemas-check: install ## Fail when the generated code is not what schemas/ says
+	@$(VENV)/python scripts/generate_schemas.py --check
+
+.PHONY: schemas-lint
+schemas-lint: node_modules/.installed ## Lint Protobuf and AsyncAPI; refuse breaking changes
+	@cd schemas && ../node_modules/.bin/buf lint
+	@cd schemas && ../node_modules/.bin/buf breaking --against released.binpb
+	@node scripts/validate_asyncapi.mjs asyncapi.yaml
+
+.PHONY: schemas-release
+schemas-release: node_modules/.installed ## Take schemas/ as the new base of the breaking check
+	@cd schemas && ../node_modules/.bin/buf lint
+	@if [ -f schemas/released.binpb ]; then \
+	  cd schemas && ../node_modules/.bin/buf breaking --against released.binpb; fi
+	@cd schemas && ../node_modules/.bin/buf build --output released.binpb
+
+.PHONY: lock
+lock: install ## Lock requirements/*.in again (UPGRADE=1 takes newer versions)
+	@PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/python scripts/lock_requirements.py \
+	  $(if $(UPGRADE),--upgrade)
+	@if command -v npm >/dev/null; then \
+	  npm install --package-lock-only --omit-lockfile-registry-resolved; fi
+
+.PHONY: clean
+clean: ## Remove what was made here, the virtual environment included
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf build dist node_modules whaletrader.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+node_modules/.installed: package.json package-lock.json
+	@npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
