@@ -1,0 +1,1 @@
+"""The agent shell: logs, effects, timers, snapshots, health. Knows nothing of trading."""
