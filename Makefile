@@ -88,7 +88,7 @@ lock: install ## Lock requirements/*.in again (UPGRADE=1 takes newer versions)
 	@PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/python scripts/lock_requirements.py \
 	  $(if $(UPGRADE),--upgrade)
 	@if command -v npm >/dev/null; then \
-	  npm install --package-lock-only --omit-lockfile-registry-resolved; fi
+	  npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved; fi
 
 .PHONY: clean
 clean: ## Remove what was made here, the virtual environment included
@@ -97,5 +97,5 @@ clean: ## Remove what was made here, the virtual environment included
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 node_modules/.installed: package.json package-lock.json
-	@npm ci --no-fund --no-audit --loglevel=error
+	@npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
 	@touch $@
