@@ -36,14 +36,11 @@ check: install ## Format, lint, types, import rules, unit tests, drift; under tw
 
 .PHONY: test
 test: check ## Everything, on real servers; REQUIRE_REAL=1 makes a missing one a failure
-	@scripts/prepare_tests.sh
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory schemas-lint; fi
-	@$(PYTEST) -rs --ignore tests/unit tests
+	@scripts/test.sh
 
 .PHONY: test-integration
 test-integration: install ## Only what needs real servers
-	@scripts/prepare_tests.sh
-	@$(PYTEST) -rs tests/integration tests/chaos
+	@scripts/test.sh tests/integration tests/chaos
 
 .PHONY: sim
 sim: install ## Seeded simulation of all agents: SEED=7 STEPS=100000
