@@ -3,6 +3,8 @@
 One unit everywhere, 1e-6, as on chain. A price lies in [0, MICRO]. Floats never enter here.
 """
 
+import math
+
 MICRO = 1_000_000
 
 
@@ -29,8 +31,9 @@ def taker_fee(price_micro: int, size_micro: int, rate_micro: int, exponent: int 
     shares * rate * (price * (1 - price)) ^ exponent, rounded half up to 5 decimals as the venue
     does (fee documentation of 2026-07; the smallest fee is 0.00001, below that it is none).
     """
-    numerator = size_micro * rate_micro * (price_micro * (MICRO - price_micro)) ** exponent
-    scale = MICRO ** (1 + 2 * exponent)
+    spread = math.prod([price_micro * (MICRO - price_micro)] * exponent)
+    numerator = size_micro * rate_micro * spread
+    scale = math.prod([MICRO] * (1 + 2 * exponent))
     ten_micro = 10
     return (2 * numerator + ten_micro * scale) // (2 * ten_micro * scale) * ten_micro
 

@@ -25,7 +25,7 @@ class LogError(Exception):
     """Base of everything that a log raises."""
 
 
-class LogUnavailable(LogError):  # noqa: N818 - names the state, as the port's table has it
+class LogUnavailable(LogError):
     """The log cannot be reached now. Retry later; nothing was written."""
 
 

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from whaletrader.schemas import common_pb2 as whaletrader_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n whaletrader/agent/v1/agent.proto\x12\x14whaletrader.agent.v1\x1a\"whaletrader/common/v1/common.proto\"\x86\x01\n\x0cJournalInput\x12\r\n\x05topic\x18\x01 \x01(\r\x12\x11\n\tpartition\x18\x02 \x01(\x05\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x11\n\tid_prefix\x18\x04 \x01(\x06\x12\x31\n\x06inline\x18\x05 \x01(\x0b\x32!.whaletrader.agent.v1.InlineInput\"?\n\x0bInlineInput\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x11\n\teffect_id\x18\x03 \x01(\t\"h\n\rJournalOutput\x12\r\n\x05input\x18\x01 \x01(\r\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\n\n\x02id\x18\x04 \x01(\t\x12\x0e\n\x06\x64igest\x18\x05 \x01(\x0c\x12\x0f\n\x07payload\x18\x06 \x01(\x0c\"P\n\rJournalEffect\x12\r\n\x05input\x18\x01 \x01(\r\x12\x11\n\teffect_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\"\x85\x02\n\x0cJournalEntry\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x12\x0e\n\x06topics\x18\x04 \x03(\t\x12\x32\n\x06inputs\x18\x05 \x03(\x0b\x32\".whaletrader.agent.v1.JournalInput\x12\x34\n\x07outputs\x18\x06 \x03(\x0b\x32#.whaletrader.agent.v1.JournalOutput\x12\x34\n\x07\x65\x66\x66\x65\x63ts\x18\x07 \x03(\x0b\x32#.whaletrader.agent.v1.JournalEffect\x12\x15\n\revent_time_ns\x18\x08 \x01(\x03\"_\n\rAgentSnapshot\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x12\r\n\x05shape\x18\x04 \x01(\t\x12\x0f\n\x07payload\x18\x05 \x01(\x0c\"\xe0\x01\n\x0b\x41gentHealth\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x0e\n\x06member\x18\x03 \x01(\t\x12\x31\n\x06status\x18\x04 \x01(\x0e\x32!.whaletrader.agent.v1.AgentStatus\x12\x0e\n\x06shards\x18\x05 \x03(\x05\x12\x17\n\x0fpending_effects\x18\x06 \x01(\x05\x12\x14\n\x0cinputs_total\x18\x07 \x01(\x03\x12\x15\n\ropen_circuits\x18\x08 \x03(\t\"\xb5\x01\n\x0c\x44\x65\x61\x64Lettered\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\r\n\x05topic\x18\x03 \x01(\t\x12\x11\n\tpartition\x18\x04 \x01(\x05\x12\x0e\n\x06offset\x18\x05 \x01(\x03\x12\x0c\n\x04type\x18\x06 \x01(\t\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12\x0b\n\x03key\x18\x08 \x01(\x0c\x12\x0f\n\x07payload\x18\t \x01(\x0c\",\n\x08SetTimer\x12\x10\n\x08timer_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x02 \x01(\x03\"Y\n\nTimerFired\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\x10\n\x08timer_id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\"e\n\x0cNotifyPerson\x12\x11\n\tdedup_key\x18\x01 \x01(\t\x12\x10\n\x08severity\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\"\x81\x01\n\x0ePersonNotified\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\x11\n\tdedup_key\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x11\n\tdelivered\x18\x04 \x01(\x08\x12\r\n\x05\x65rror\x18\x05 \x01(\t\"|\n\x0c\x45\x66\x66\x65\x63tFailed\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\x11\n\teffect_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x11\n\ttimed_out\x18\x05 \x01(\x08*\x95\x01\n\x0b\x41gentStatus\x12\x1c\n\x18\x41GENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41GENT_STATUS_STARTING\x10\x01\x12\x18\n\x14\x41GENT_STATUS_RUNNING\x10\x02\x12\x18\n\x14\x41GENT_STATUS_STANDBY\x10\x03\x12\x19\n\x15\x41GENT_STATUS_STOPPING\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n whaletrader/agent/v1/agent.proto\x12\x14whaletrader.agent.v1\x1a\"whaletrader/common/v1/common.proto\"\x86\x01\n\x0cJournalInput\x12\r\n\x05topic\x18\x01 \x01(\r\x12\x11\n\tpartition\x18\x02 \x01(\x05\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x11\n\tid_prefix\x18\x04 \x01(\x06\x12\x31\n\x06inline\x18\x05 \x01(\x0b\x32!.whaletrader.agent.v1.InlineInput\"?\n\x0bInlineInput\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x11\n\teffect_id\x18\x03 \x01(\t\"h\n\rJournalOutput\x12\r\n\x05input\x18\x01 \x01(\r\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\n\n\x02id\x18\x04 \x01(\t\x12\x0e\n\x06\x64igest\x18\x05 \x01(\x0c\x12\x0f\n\x07payload\x18\x06 \x01(\x0c\"^\n\rJournalEffect\x12\r\n\x05input\x18\x01 \x01(\r\x12\x11\n\teffect_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x0c\n\x04lane\x18\x05 \x01(\t\"\x85\x02\n\x0cJournalEntry\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x12\x0e\n\x06topics\x18\x04 \x03(\t\x12\x32\n\x06inputs\x18\x05 \x03(\x0b\x32\".whaletrader.agent.v1.JournalInput\x12\x34\n\x07outputs\x18\x06 \x03(\x0b\x32#.whaletrader.agent.v1.JournalOutput\x12\x34\n\x07\x65\x66\x66\x65\x63ts\x18\x07 \x03(\x0b\x32#.whaletrader.agent.v1.JournalEffect\x12\x15\n\revent_time_ns\x18\x08 \x01(\x03\"w\n\rAgentSnapshot\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x12\r\n\x05shape\x18\x04 \x01(\t\x12\x0f\n\x07payload\x18\x05 \x01(\x0c\x12\x16\n\x0ejournal_offset\x18\x06 \x01(\x03\"\xe0\x01\n\x0b\x41gentHealth\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x0e\n\x06member\x18\x03 \x01(\t\x12\x31\n\x06status\x18\x04 \x01(\x0e\x32!.whaletrader.agent.v1.AgentStatus\x12\x0e\n\x06shards\x18\x05 \x03(\x05\x12\x17\n\x0fpending_effects\x18\x06 \x01(\x05\x12\x14\n\x0cinputs_total\x18\x07 \x01(\x03\x12\x15\n\ropen_circuits\x18\x08 \x03(\t\"\xb5\x01\n\x0c\x44\x65\x61\x64Lettered\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\r\n\x05topic\x18\x03 \x01(\t\x12\x11\n\tpartition\x18\x04 \x01(\x05\x12\x0e\n\x06offset\x18\x05 \x01(\x03\x12\x0c\n\x04type\x18\x06 \x01(\t\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12\x0b\n\x03key\x18\x08 \x01(\x0c\x12\x0f\n\x07payload\x18\t \x01(\x0c\",\n\x08SetTimer\x12\x10\n\x08timer_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x02 \x01(\x03\"Y\n\nTimerFired\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\x10\n\x08timer_id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\"e\n\x0cNotifyPerson\x12\x11\n\tdedup_key\x18\x01 \x01(\t\x12\x10\n\x08severity\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\"\x81\x01\n\x0ePersonNotified\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\x11\n\tdedup_key\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x11\n\tdelivered\x18\x04 \x01(\x08\x12\r\n\x05\x65rror\x18\x05 \x01(\t\"|\n\x0c\x45\x66\x66\x65\x63tFailed\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\x11\n\teffect_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x11\n\ttimed_out\x18\x05 \x01(\x08*\x95\x01\n\x0b\x41gentStatus\x12\x1c\n\x18\x41GENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41GENT_STATUS_STARTING\x10\x01\x12\x18\n\x14\x41GENT_STATUS_RUNNING\x10\x02\x12\x18\n\x14\x41GENT_STATUS_STANDBY\x10\x03\x12\x19\n\x15\x41GENT_STATUS_STOPPING\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'whaletrader.schemas.agent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AGENTSTATUS']._serialized_start=1755
-  _globals['_AGENTSTATUS']._serialized_end=1904
+  _globals['_AGENTSTATUS']._serialized_start=1793
+  _globals['_AGENTSTATUS']._serialized_end=1942
   _globals['_JOURNALINPUT']._serialized_start=95
   _globals['_JOURNALINPUT']._serialized_end=229
   _globals['_INLINEINPUT']._serialized_start=231
@@ -41,23 +41,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOURNALOUTPUT']._serialized_start=296
   _globals['_JOURNALOUTPUT']._serialized_end=400
   _globals['_JOURNALEFFECT']._serialized_start=402
-  _globals['_JOURNALEFFECT']._serialized_end=482
-  _globals['_JOURNALENTRY']._serialized_start=485
-  _globals['_JOURNALENTRY']._serialized_end=746
-  _globals['_AGENTSNAPSHOT']._serialized_start=748
-  _globals['_AGENTSNAPSHOT']._serialized_end=843
-  _globals['_AGENTHEALTH']._serialized_start=846
-  _globals['_AGENTHEALTH']._serialized_end=1070
-  _globals['_DEADLETTERED']._serialized_start=1073
-  _globals['_DEADLETTERED']._serialized_end=1254
-  _globals['_SETTIMER']._serialized_start=1256
-  _globals['_SETTIMER']._serialized_end=1300
-  _globals['_TIMERFIRED']._serialized_start=1302
-  _globals['_TIMERFIRED']._serialized_end=1391
-  _globals['_NOTIFYPERSON']._serialized_start=1393
-  _globals['_NOTIFYPERSON']._serialized_end=1494
-  _globals['_PERSONNOTIFIED']._serialized_start=1497
-  _globals['_PERSONNOTIFIED']._serialized_end=1626
-  _globals['_EFFECTFAILED']._serialized_start=1628
-  _globals['_EFFECTFAILED']._serialized_end=1752
+  _globals['_JOURNALEFFECT']._serialized_end=496
+  _globals['_JOURNALENTRY']._serialized_start=499
+  _globals['_JOURNALENTRY']._serialized_end=760
+  _globals['_AGENTSNAPSHOT']._serialized_start=762
+  _globals['_AGENTSNAPSHOT']._serialized_end=881
+  _globals['_AGENTHEALTH']._serialized_start=884
+  _globals['_AGENTHEALTH']._serialized_end=1108
+  _globals['_DEADLETTERED']._serialized_start=1111
+  _globals['_DEADLETTERED']._serialized_end=1292
+  _globals['_SETTIMER']._serialized_start=1294
+  _globals['_SETTIMER']._serialized_end=1338
+  _globals['_TIMERFIRED']._serialized_start=1340
+  _globals['_TIMERFIRED']._serialized_end=1429
+  _globals['_NOTIFYPERSON']._serialized_start=1431
+  _globals['_NOTIFYPERSON']._serialized_end=1532
+  _globals['_PERSONNOTIFIED']._serialized_start=1535
+  _globals['_PERSONNOTIFIED']._serialized_end=1664
+  _globals['_EFFECTFAILED']._serialized_start=1666
+  _globals['_EFFECTFAILED']._serialized_end=1790
 # @@protoc_insertion_point(module_scope)

@@ -158,10 +158,12 @@ class JournalEffect(_message.Message):
     EFFECT_ID_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    LANE_FIELD_NUMBER: _builtins.int
     input: _builtins.int
     effect_id: _builtins.str
     type: _builtins.str
     payload: _builtins.bytes
+    lane: _builtins.str
     def __init__(
         self,
         *,
@@ -169,10 +171,11 @@ class JournalEffect(_message.Message):
         effect_id: _builtins.str = ...,
         type: _builtins.str = ...,
         payload: _builtins.bytes = ...,
+        lane: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect_id", b"effect_id", "input", b"input", "payload", b"payload", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect_id", b"effect_id", "input", b"input", "lane", b"lane", "payload", b"payload", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -237,6 +240,7 @@ class AgentSnapshot(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     SHAPE_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    JOURNAL_OFFSET_FIELD_NUMBER: _builtins.int
     agent: _builtins.str
     shard: _builtins.int
     sequence: _builtins.int
@@ -244,6 +248,8 @@ class AgentSnapshot(_message.Message):
     shape: _builtins.str
     """Changes when the shape of the state does; an unknown one is not read."""
     payload: _builtins.bytes
+    journal_offset: _builtins.int
+    """Where in the journal to start reading; entries up to the sequence are to be skipped."""
     def __init__(
         self,
         *,
@@ -252,10 +258,11 @@ class AgentSnapshot(_message.Message):
         sequence: _builtins.int = ...,
         shape: _builtins.str = ...,
         payload: _builtins.bytes = ...,
+        journal_offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "payload", b"payload", "sequence", b"sequence", "shape", b"shape", "shard", b"shard"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "journal_offset", b"journal_offset", "payload", b"payload", "sequence", b"sequence", "shape", b"shape", "shard", b"shard"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
