@@ -45,6 +45,8 @@ class Effect:
     message: Message
     lane: str = ""
     id: str = ""
+    cause: str = ""
+    correlation: str = ""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,8 @@ class Agent(Generic[State, Views]):
 
     `state` is the fold of the agent's own events and is snapshotted. `views` hold what the
     agent has seen of the world; a restart restores them from the snapshot and the inputs since.
+    `now_ns` is the time of the commit that is being decided: wall clock in production, the
+    tape's time in a replayed demo. It is journaled, so a replay sees the same.
     """
 
     name: str
@@ -86,6 +90,7 @@ class Agent(Generic[State, Views]):
     def __init__(self, state: State, views: Views) -> None:
         self.state = state
         self.views = views
+        self.now_ns = 0
         self.decides: Mapping[type[Message], Decide] = {}
         self.evolves: Mapping[type[Message], Follow] = {}
         self.observes: Mapping[type[Message], Follow] = {}
@@ -130,6 +135,8 @@ def stamp(decision: Decision, cause: Message, source: str) -> Decision:
             effect.message,
             effect.lane,
             effect.id or derived_id(origin.id, source, "effect", type_name(effect.message), index),
+            origin.id,
+            origin.correlation or origin.id,
         )
         for index, effect in enumerate(decision.effects)
     ]

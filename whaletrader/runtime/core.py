@@ -61,16 +61,25 @@ class Step:
     events: list[tuple[int, str, Message]] = field(default_factory=list)
 
 
+class _SavedEffect(msgspec.Struct, frozen=True):
+    id: str
+    lane: str
+    type: str
+    payload: bytes
+    cause: str
+    correlation: str
+
+
 class _Saved(msgspec.Struct, frozen=True):
     """The content of a snapshot."""
 
     state: bytes
     views: bytes
     recent: list[int]
-    pending: list[tuple[str, str, str, bytes]]
+    pending: list[_SavedEffect]
     consumed: dict[str, int]
     produced: dict[str, int]
-    time_ns: int
+    now_ns: int
 
 
 class CorruptJournal(RuntimeError):
@@ -84,7 +93,6 @@ class Core:
         self.agent = agent
         self.shard = shard
         self.sequence = 0
-        self.time_ns = 0
         # Announced effects without an outcome, oldest first.
         self.pending: OrderedDict[str, Effect] = OrderedDict()
         # How many records of each topic were read and written, ever.
@@ -92,18 +100,21 @@ class Core:
         self.produced: Counter[str] = Counter()
         self._recent: OrderedDict[int, None] = OrderedDict()
 
-    def step(self, inputs: Sequence[Input]) -> Step:
+    def step(self, inputs: Sequence[Input], now_ns: int) -> Step:
         """Decide each input in order and return the commit that makes it so."""
+        self.agent.now_ns = now_ns
         step = Step(
             agent_pb2.JournalEntry(
-                agent=self.agent.name, shard=self.shard, sequence=self.sequence + 1
+                agent=self.agent.name,
+                shard=self.shard,
+                sequence=self.sequence + 1,
+                now_ns=now_ns,
             )
         )
         for index, item in enumerate(inputs):
             self._note_input(step.entry, item)
             self._handle(step, index, item)
         self.sequence += 1
-        step.entry.event_time_ns = self.time_ns
         step.positions = _positions_after(inputs)
         step.records.append(
             Record(
@@ -114,7 +125,7 @@ class Core:
                     "ce_id": derived_id(self.agent.name, self.shard, self.sequence),
                     "ce_type": type_name(step.entry),
                     "ce_source": self.agent.name,
-                    "ce_time": str(self.time_ns),
+                    "ce_time": str(self.agent.now_ns),
                 },
                 partition=self.shard,
             )
@@ -131,6 +142,7 @@ class Core:
                 f"expected entry {self.sequence + 1} of {self.agent.name}, "
                 f"found {entry.sequence} of {entry.agent}"
             )
+        self.agent.now_ns = entry.now_ns
         outputs: dict[int, list[agent_pb2.JournalOutput]] = {}
         for output in entry.outputs:
             outputs.setdefault(output.input, []).append(output)
@@ -143,10 +155,13 @@ class Core:
                 self._follow_output(output)
         for effect in entry.effects:
             self.pending[effect.effect_id] = Effect(
-                decode(effect.type, effect.payload), effect.lane, effect.effect_id
+                decode(effect.type, effect.payload),
+                effect.lane,
+                effect.effect_id,
+                effect.cause,
+                effect.correlation,
             )
         self.sequence = entry.sequence
-        self.time_ns = max(self.time_ns, entry.event_time_ns)
 
     def snapshot(self, journal_offset: int) -> Record:
         """Return the record that restores this core without the journal so far."""
@@ -155,12 +170,19 @@ class Core:
             views=msgspec.msgpack.encode(self.agent.views),
             recent=list(self._recent),
             pending=[
-                (effect.id, effect.lane, type_name(effect.message), encode(effect.message))
+                _SavedEffect(
+                    effect.id,
+                    effect.lane,
+                    type_name(effect.message),
+                    encode(effect.message),
+                    effect.cause,
+                    effect.correlation,
+                )
                 for effect in self.pending.values()
             ],
             consumed=dict(self.consumed),
             produced=dict(self.produced),
-            time_ns=self.time_ns,
+            now_ns=self.agent.now_ns,
         )
         snapshot = agent_pb2.AgentSnapshot(
             agent=self.agent.name,
@@ -174,7 +196,7 @@ class Core:
             "ce_id": derived_id(self.agent.name, self.shard, self.sequence, "snapshot"),
             "ce_type": type_name(snapshot),
             "ce_source": self.agent.name,
-            "ce_time": str(self.time_ns),
+            "ce_time": str(self.agent.now_ns),
         }
         return Record(SNAPSHOTS, f"{self.agent.name}/{self.shard}", encode(snapshot), headers)
 
@@ -187,13 +209,16 @@ class Core:
         self.agent.views = msgspec.msgpack.decode(saved.views, type=type(self.agent.views))
         self._recent = OrderedDict.fromkeys(saved.recent)
         self.pending = OrderedDict(
-            (effect, Effect(decode(kind, payload), lane, effect))
-            for effect, lane, kind, payload in saved.pending
+            (
+                saw.id,
+                Effect(decode(saw.type, saw.payload), saw.lane, saw.id, saw.cause, saw.correlation),
+            )
+            for saw in saved.pending
         )
         self.consumed = Counter(saved.consumed)
         self.produced = Counter(saved.produced)
         self.sequence = snapshot.sequence
-        self.time_ns = saved.time_ns
+        self.agent.now_ns = saved.now_ns
         return True
 
     def _handle(self, step: Step, index: int, item: Input) -> None:
@@ -208,7 +233,6 @@ class Core:
             self._emit(step, index, DEAD_LETTERS, self._dead_letter(step, index, item, error))
             self._settle(item)
             return
-        self.time_ns = max(self.time_ns, meta.event_time_ns)
         self._settle(item)
         self._carry_out(step, index, decision)
 
@@ -227,6 +251,8 @@ class Core:
                 type=type_name(effect.message),
                 payload=encode(effect.message),
                 lane=effect.lane,
+                cause=effect.cause,
+                correlation=effect.correlation,
             )
         if decision.reply is not None:
             step.replies[index] = decision.reply
@@ -294,7 +320,8 @@ class Core:
             self.pending.pop(noted.inline.effect_id, None)
             return
         self.consumed[entry.topics[noted.topic]] += 1
-        self._add_recent(noted.id_prefix)
+        if noted.id_prefix:
+            self._add_recent(noted.id_prefix)
 
     def _add_recent(self, prefix: int) -> None:
         self._recent[prefix] = None
@@ -318,7 +345,7 @@ class Core:
         )
         letter.meta.id = derived_id(self.agent.name, self.shard, step.entry.sequence, index)
         letter.meta.source = self.agent.name
-        letter.meta.event_time_ns = self.time_ns
+        letter.meta.event_time_ns = self.agent.now_ns
         return letter
 
 

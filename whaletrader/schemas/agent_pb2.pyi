@@ -159,11 +159,16 @@ class JournalEffect(_message.Message):
     TYPE_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
     LANE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    CORRELATION_FIELD_NUMBER: _builtins.int
     input: _builtins.int
     effect_id: _builtins.str
     type: _builtins.str
     payload: _builtins.bytes
     lane: _builtins.str
+    cause: _builtins.str
+    """The id of the input that caused it, and of its chain."""
+    correlation: _builtins.str
     def __init__(
         self,
         *,
@@ -172,10 +177,12 @@ class JournalEffect(_message.Message):
         type: _builtins.str = ...,
         payload: _builtins.bytes = ...,
         lane: _builtins.str = ...,
+        cause: _builtins.str = ...,
+        correlation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect_id", b"effect_id", "input", b"input", "lane", b"lane", "payload", b"payload", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "correlation", b"correlation", "effect_id", b"effect_id", "input", b"input", "lane", b"lane", "payload", b"payload", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -194,13 +201,13 @@ class JournalEntry(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
     EFFECTS_FIELD_NUMBER: _builtins.int
-    EVENT_TIME_NS_FIELD_NUMBER: _builtins.int
+    NOW_NS_FIELD_NUMBER: _builtins.int
     agent: _builtins.str
     shard: _builtins.int
     sequence: _builtins.int
     """Starts at 1 and has no gaps."""
-    event_time_ns: _builtins.int
-    """The latest event time among the inputs."""
+    now_ns: _builtins.int
+    """What time it was for the agent: its clock at this commit."""
     @_builtins.property
     def topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -219,11 +226,11 @@ class JournalEntry(_message.Message):
         inputs: _abc.Iterable[Global___JournalInput] | None = ...,
         outputs: _abc.Iterable[Global___JournalOutput] | None = ...,
         effects: _abc.Iterable[Global___JournalEffect] | None = ...,
-        event_time_ns: _builtins.int = ...,
+        now_ns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "effects", b"effects", "event_time_ns", b"event_time_ns", "inputs", b"inputs", "outputs", b"outputs", "sequence", b"sequence", "shard", b"shard", "topics", b"topics"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "effects", b"effects", "inputs", b"inputs", "now_ns", b"now_ns", "outputs", b"outputs", "sequence", b"sequence", "shard", b"shard", "topics", b"topics"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
