@@ -19,10 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 WIDEST = "dev"
 # No index and no annotation: a lock must name no host, or it ties its users to one mirror.
 # One version for all Pythons, because a replay must give the same numbers on each.
-UV_OPTIONS = (
-    "--generate-hashes --no-emit-index-url --no-annotate --no-header --universal "
-    "--python-version 3.11 --fork-strategy fewest --quiet"
-).split()
+UV_OPTIONS = [
+    *("--generate-hashes", "--no-emit-index-url", "--no-annotate", "--no-header", "--universal"),
+    *("--python-version=3.11", "--fork-strategy=fewest", "--quiet"),
+]
 
 
 def inputs_by_lock() -> dict[str, list[Path]]:
