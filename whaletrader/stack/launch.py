@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
             become(options.user)
         # After the change of user: that clears the request.
         _die_with_parent(options.parent, options.death_signal)
-        os.execvp(options.command[0], options.command)  # noqa: S606
+        os.execvp(options.command[0], options.command)
     except (OSError, KeyError) as error:
         sys.stderr.write(f"launch: {options.command[0]}: {error}\n")
     return CANNOT_LAUNCH
