@@ -1,0 +1,1 @@
+"""Builds the shipped sample of real wallet trades; `python -m whaletrader.lab.sample` runs it."""

@@ -1,0 +1,1 @@
+"""Market data in: the catalogue, books and wallets' trades, recorded or live."""
