@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 from whaletrader.stack.errors import StackError
@@ -20,12 +21,12 @@ ATTEMPTS_MAX = 200
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def free_port() -> int:
-    """Return a loopback port that nothing listened on a moment ago."""
+def free_port(taken: Collection[int] = ()) -> int:
+    """Return a loopback port that nothing listened on a moment ago and that is not in `taken`."""
     low, high = PORT_MIN, _port_limit()
     for _ in range(ATTEMPTS_MAX):
         port = low + secrets.randbelow(high - low)
-        if is_free(port):
+        if port not in taken and is_free(port):
             return port
     raise StackError(f"no free port found on {LOOPBACK} in {ATTEMPTS_MAX} attempts")
 

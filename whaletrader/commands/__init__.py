@@ -1,0 +1,29 @@
+"""The sub-commands of `whaletrader`, one module each, imported only when they are called.
+
+A module offers `app`, a `typer.Typer` with its command. To add one, write the module and add a row
+to COMMANDS; nothing here may import more than the standard library, so `--help` stays fast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CommandRow:
+    """One sub-command: its name, where it lives, its line in the help, the extra it needs."""
+
+    name: str
+    module: str
+    summary: str
+    extra: str
+
+
+COMMANDS: tuple[CommandRow, ...] = (
+    CommandRow("up", "whaletrader.commands.up", "Start the stack on this machine.", "stack"),
+    CommandRow("down", "whaletrader.commands.down", "Stop the stack and wait.", "stack"),
+    CommandRow("status", "whaletrader.commands.status", "Show what runs, and how well.", "stack"),
+    CommandRow(
+        "doctor", "whaletrader.commands.doctor", "Check this machine; say what to do.", "stack"
+    ),
+)
