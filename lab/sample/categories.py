@@ -61,7 +61,7 @@ RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             "economics",
-            r"^fed-(?:decision|cuts|derivative|decreases|rate)|inflation|unemployment|"
+            r"^fed-(?:decision|cuts|derivative|decreases)|fed-rate|inflation|unemployment|"
             r"jobs-added|\bgdp\b|\bcpi\b|recession|bank-of-|tariff",
         ),
         (
@@ -81,7 +81,8 @@ RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             "politics",
-            r"election|mayor|president|trump|congress|senate|\bhouse\b|shutdown|epstein|mamdani|"
+            r"election|mayor|president|political-party|custody|in-jail|"
+            r"trump|congress|senate|\bhouse\b|shutdown|epstein|mamdani|"
             r"eric-adams|sliwa|parliament|governor|attorney-general|pardon|funding|fed-chair|"
             r"prime-minister|\bvotes?\b|\bseats\b|daycare|\bweed\b|witkoff|cuomo|andr-ventura",
         ),
