@@ -27,8 +27,8 @@ from whaletrader.runtime.codec import (
     to_record,
     type_name,
 )
-from whaletrader.runtime.log import Position, Record, Stored
-from whaletrader.runtime.topics import DEAD_LETTERS, SNAPSHOTS, journal_topic
+from whaletrader.runtime.log import Position, Record, Stored, partition_of
+from whaletrader.runtime.topics import BY_NAME, DEAD_LETTERS, SNAPSHOTS, journal_topic
 from whaletrader.schemas import agent_pb2
 
 # How many ids of the latest inputs are remembered. A duplicate comes from a producer's retry,
@@ -95,7 +95,7 @@ class Core:
         self.sequence = 0
         # Announced effects without an outcome, oldest first.
         self.pending: OrderedDict[str, Effect] = OrderedDict()
-        # How many records of each topic were read and written, ever.
+        # How many records of each "topic:partition" were read and written, ever.
         self.consumed: Counter[str] = Counter()
         self.produced: Counter[str] = Counter()
         self._recent: OrderedDict[int, None] = OrderedDict()
@@ -262,6 +262,8 @@ class Core:
     ) -> None:
         payload = encode(event)
         step.events.append((index, topic, event))
+        routing = key if key is not None else str(getattr(event, "topic", ""))
+        partition = partition_of(routing, BY_NAME[topic].partitions) if topic else 0
         step.entry.outputs.add(
             input=index,
             topic=topic,
@@ -269,17 +271,17 @@ class Core:
             id=meta_of(event).id,
             digest=digest(payload),
             payload=payload if type(event) in self.agent.evolves else b"",
+            partition=partition,
         )
         if topic:
-            self.produced[topic] += 1
-            routing = key if key is not None else str(getattr(event, "topic", ""))
+            self.produced[place(topic, partition)] += 1
             step.records.append(to_record(Envelope(topic, routing, event)))
 
     def _follow_output(self, output: agent_pb2.JournalOutput) -> None:
         if output.payload:
             self.agent.evolve(decode(output.type, output.payload))
         if output.topic:
-            self.produced[output.topic] += 1
+            self.produced[place(output.topic, output.partition)] += 1
 
     def _is_repeated(self, item: Input, event: str) -> bool:
         if isinstance(item, Inline):
@@ -307,7 +309,7 @@ class Core:
             return
         if item.topic not in entry.topics:
             entry.topics.append(item.topic)
-        self.consumed[item.topic] += 1
+        self.consumed[place(item.topic, item.partition)] += 1
         entry.inputs.add(
             topic=list(entry.topics).index(item.topic),
             partition=item.partition,
@@ -319,7 +321,7 @@ class Core:
         if noted.HasField("inline"):
             self.pending.pop(noted.inline.effect_id, None)
             return
-        self.consumed[entry.topics[noted.topic]] += 1
+        self.consumed[place(entry.topics[noted.topic], noted.partition)] += 1
         if noted.id_prefix:
             self._add_recent(noted.id_prefix)
 
@@ -347,6 +349,11 @@ class Core:
         letter.meta.source = self.agent.name
         letter.meta.event_time_ns = self.agent.now_ns
         return letter
+
+
+def place(topic: str, partition: int) -> str:
+    """Return the name under which records of a partition are counted."""
+    return f"{topic}:{partition}"
 
 
 def shape_of(agent: Agent[Any, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 
 from whaletrader.runtime.agent import Agent, Effect
+from whaletrader.runtime.core import Core, Step
 
 
 class EffectRetry(Exception):
@@ -60,6 +61,14 @@ class Source(Protocol):
     def facts(self) -> Mapping[str, int]: ...
 
 
+class Watcher(Protocol):
+    """Follows a worker's commits; the pacer watches feeds through one."""
+
+    def restored(self, core: Core) -> None: ...
+
+    def committed(self, core: Core, step: Step) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """Everything that the shell needs to run one agent."""
@@ -70,6 +79,7 @@ class Service:
     # NATS subject (wildcards allowed) -> type of the requests that it carries.
     responds: Mapping[str, type[Message]] = field(default_factory=dict)
     sources: Sequence[Source] = ()
+    watcher: Watcher | None = None
     # Run before the agent reads anything: connections, pre-flight checks.
     before: Callable[[], Awaitable[None]] | None = None
     after: Callable[[], Awaitable[None]] | None = None

@@ -120,6 +120,7 @@ class JournalOutput(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
     input: _builtins.int
     """Index into JournalEntry.inputs of the input that caused it."""
     topic: _builtins.str
@@ -130,6 +131,8 @@ class JournalOutput(_message.Message):
     """SHA-256 of the payload."""
     payload: _builtins.bytes
     """The payload itself where the agent's state is folded from it."""
+    partition: _builtins.int
+    """Of the topic, chosen by the event's key."""
     def __init__(
         self,
         *,
@@ -139,10 +142,11 @@ class JournalOutput(_message.Message):
         id: _builtins.str = ...,
         digest: _builtins.bytes = ...,
         payload: _builtins.bytes = ...,
+        partition: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "id", b"id", "input", b"input", "payload", b"payload", "topic", b"topic", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "id", b"id", "input", b"input", "partition", b"partition", "payload", b"payload", "topic", b"topic", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

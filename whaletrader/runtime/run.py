@@ -1,0 +1,92 @@
+"""Starts one agent's process. Every service's `__main__` ends in `run`."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+from whaletrader.runtime.clock import Clock, SetClock, WallClock, member_name
+from whaletrader.runtime.health import Health, HealthServer, health_app
+from whaletrader.runtime.log import Log, Shard
+from whaletrader.runtime.logs import open_log
+from whaletrader.runtime.paced import PacedWorker
+from whaletrader.runtime.pacing import PacedLine
+from whaletrader.runtime.requests import Ask, Responder, connect
+from whaletrader.runtime.service import Service
+from whaletrader.runtime.settings import RuntimeSettings
+from whaletrader.runtime.shell import Shell
+from whaletrader.runtime.telemetry import Telemetry
+from whaletrader.runtime.topics import TOPICS
+from whaletrader.runtime.worker import FreeWorker, Tools, Worker
+
+
+def run(service: Service, *, paced: bool | None = None) -> None:
+    """Run the service until SIGTERM or SIGINT. Exits with 1 on a defect.
+
+    In demo mode agents work in lock step with the tape; `paced=False` exempts one, as the
+    pacer's own agent.
+    """
+    settings = RuntimeSettings()
+    agent = service.make_agent()
+    logging.basicConfig(
+        level=logging.INFO,
+        format=f"%(asctime)s %(levelname)s {agent.name} %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger(__name__).info("settings: %r", settings)
+    is_paced = settings.is_paced if paced is None else paced
+    asyncio.run(_main(service, settings, agent.name, is_paced))
+
+
+async def open_configured_log(settings: RuntimeSettings) -> Log:
+    """Open the log that the settings name, with its topics created."""
+    log = await open_log(
+        settings.log.value,
+        postgres_dsn=settings.postgres_dsn.get_secret_value(),
+        kafka_bootstrap=settings.kafka_bootstrap,
+        now_ns=WallClock().now_ns,
+    )
+    await log.create_topics(TOPICS)
+    return log
+
+
+async def _main(service: Service, settings: RuntimeSettings, name: str, is_paced: bool) -> None:
+    clock: Clock = SetClock() if settings.is_paced else WallClock()
+    telemetry = Telemetry(name)
+    log = await open_configured_log(settings)
+    client = await connect(settings.nats_url, name)
+    for edge in service.edges.values():
+        if isinstance(edge.performer, Ask):
+            edge.performer.bind(client, clock)
+    tools = Tools(log, clock, settings, service, telemetry)
+    line = PacedLine(client, name)
+
+    def make_worker(tools: Tools, shard: Shard) -> Worker:
+        if not is_paced:
+            return FreeWorker(tools, shard)
+        return PacedWorker(tools, shard, line)
+
+    health = Health()
+    shell = Shell(tools, name, member_name(name), make_worker, health)
+    server = HealthServer(health_app(health, telemetry.registry), settings.health_port)
+    serving = asyncio.create_task(server.serve())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, shell.stop)
+    try:
+        if service.before is not None:
+            await service.before()
+        if is_paced:
+            await line.listen(shell.wake)
+        responder = Responder(client, clock, shell.answer)
+        for subject, kind in service.responds.items():
+            await responder.listen(subject, kind)
+        await shell.run()
+    finally:
+        if service.after is not None:
+            await service.after()
+        server.should_exit = True
+        await serving
+        await client.close()
+        await log.close()
+        telemetry.close()

@@ -1,0 +1,164 @@
+"""Keeps one agent's process at work: membership, claims, restarts of workers.
+
+A worker that loses its log or its claim is thrown away, and the shard is claimed and restored
+anew: the log knows what was committed, memory does not. A defect in an agent (an error while
+folding its own event) ends the process; its supervisor decides what then.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from google.protobuf.message import Message
+
+from whaletrader.runtime.health import Health
+from whaletrader.runtime.log import CommitUncertain, Fenced, LogUnavailable, Membership, Shard
+from whaletrader.runtime.topics import journal_topic
+from whaletrader.runtime.worker import Tools, Worker
+
+_LOG = logging.getLogger(__name__)
+
+MEMBERSHIP_POLL_S: Final = 0.5
+# After a lost log or claim: doubled from the first to the last of these.
+RECLAIM_FIRST_S: Final = 0.1
+RECLAIM_MAX_S: Final = 5.0
+
+MakeWorker = Callable[[Tools, Shard], Worker]
+
+
+class Shell:
+    """Runs the workers of the shards that this member owns."""
+
+    def __init__(
+        self, tools: Tools, agent: str, member: str, make_worker: MakeWorker, health: Health
+    ) -> None:
+        self._tools = tools
+        self._agent = agent
+        self._member = member
+        self._make_worker = make_worker
+        self._health = health
+        self._stopping = asyncio.Event()
+        self._workers: dict[int, Worker] = {}
+        self._reads = tools.service.make_agent().reads
+
+    def stop(self) -> None:
+        """Finish the commits under way and leave. Idempotent; safe in a signal handler."""
+        self._stopping.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Make the workers look up: something was said to them outside the log."""
+        for worker in self._workers.values():
+            worker.wake.set()
+
+    async def answer(self, request: Message) -> Message | None:
+        """Hand a request to the worker; no answer while there is none."""
+        for worker in list(self._workers.values()):
+            return await worker.answer(request)
+        return None
+
+    async def run(self) -> None:
+        """Work until stopped. Raises whatever an agent's defect raises."""
+        membership = await self._join()
+        tasks: dict[int, asyncio.Task[None]] = {}
+        try:
+            while not self._stopping.is_set():
+                owned = await self._owned(membership)
+                for shard in owned - tasks.keys():
+                    tasks[shard] = asyncio.create_task(self._keep(membership, shard))
+                for shard in tasks.keys() - owned:
+                    tasks[shard].cancel()
+                await self._reap(tasks)
+                if not self._workers:
+                    self._health.problem = "" if not owned else "restoring"
+        finally:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+            await membership.leave()
+
+    async def _join(self) -> Membership:
+        pause_s = RECLAIM_FIRST_S
+        while True:
+            try:
+                return await self._tools.log.join(
+                    self._agent, self._member, journal_topic(self._agent)
+                )
+            except LogUnavailable as error:
+                _LOG.warning("the log cannot be reached: %s", error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, RECLAIM_MAX_S)
+
+    async def _owned(self, membership: Membership) -> frozenset[int]:
+        try:
+            return await membership.owned(MEMBERSHIP_POLL_S)
+        except LogUnavailable as error:
+            _LOG.warning("membership cannot be renewed: %s", error)
+            await asyncio.sleep(MEMBERSHIP_POLL_S)
+            return frozenset(self._workers)
+
+    async def _reap(self, tasks: dict[int, asyncio.Task[None]]) -> None:
+        for shard, task in list(tasks.items()):
+            if task.done():
+                del tasks[shard]
+                if not task.cancelled():
+                    task.result()
+        # A membership that answers at once must not make this a busy loop.
+        await asyncio.wait(
+            [asyncio.create_task(self._stopping.wait()), *tasks.values()],
+            timeout=MEMBERSHIP_POLL_S,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+
+    async def _keep(self, membership: Membership, shard: int) -> None:
+        """Claim the shard and work it; after a lost log or claim, again."""
+        pause_s = RECLAIM_FIRST_S
+        while not self._stopping.is_set():
+            try:
+                claimed = await membership.claim(shard, self._reads)
+                await self._work(claimed)
+                pause_s = RECLAIM_FIRST_S
+            except Fenced:
+                _LOG.warning("shard %d is another member's now", shard)
+                return
+            except (LogUnavailable, CommitUncertain) as error:
+                self._health.problem = f"log: {error}"
+                _LOG.warning("claiming shard %d anew in %.1f s: %s", shard, pause_s, error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, RECLAIM_MAX_S)
+
+    async def _work(self, claimed: Shard) -> None:
+        worker = self._make_worker(self._tools, claimed)
+        sources: list[asyncio.Task[None]] = []
+        try:
+            await worker.restore()
+            self._workers[claimed.number] = worker
+            self._health.started = True
+            self._health.problem = ""
+            _LOG.info("shard %d works from entry %d on", claimed.number, worker.core.sequence)
+            sources = [
+                asyncio.create_task(source.run(worker.put_fact))
+                for source in self._tools.service.sources
+            ]
+            working = asyncio.create_task(worker.run(self._stopping))
+            await _first_end(working, sources)
+        finally:
+            self._workers.pop(claimed.number, None)
+            for source in sources:
+                source.cancel()
+            await asyncio.gather(*sources, return_exceptions=True)
+            await worker.stop()
+
+
+async def _first_end(working: asyncio.Task[None], sources: list[asyncio.Task[None]]) -> None:
+    """Wait for the worker; a source that fails takes it along, one that ends does not."""
+    waits = {working, *sources}
+    try:
+        while not working.done():
+            done, waits = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)

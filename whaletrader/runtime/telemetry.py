@@ -1,0 +1,136 @@
+"""Metrics and traces of the shell.
+
+Prometheus metrics are always there. Spans are exported when OTEL_EXPORTER_OTLP_ENDPOINT is
+set. The trace id is the chain's correlation id and the span id comes from the event's id, so
+the spans of all agents join into one trace without any of them knowing the others.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from whaletrader.runtime.clock import monotonic_s
+from whaletrader.runtime.codec import meta_of, type_name
+from whaletrader.runtime.core import Input, Step
+from whaletrader.runtime.topics import DEAD_LETTERS
+
+_COMMIT_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+class Telemetry:
+    """One instance a process."""
+
+    def __init__(self, agent: str, exporter: SpanExporter | None = None) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("agent",)
+        self._inputs = Counter(
+            "whaletrader_inputs_total", "Inputs decided", labels, registry=self.registry
+        )
+        self._events = Counter(
+            "whaletrader_events_total",
+            "Events said, by topic",
+            ("agent", "topic"),
+            registry=self.registry,
+        )
+        self._commits = Histogram(
+            "whaletrader_commit_seconds",
+            "Decide and commit of one batch",
+            labels,
+            buckets=_COMMIT_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            "whaletrader_effects_in_flight", "Effects under way", labels, registry=self.registry
+        )
+        self._dead = Counter(
+            "whaletrader_dead_letters_total",
+            "Messages that could not be handled",
+            labels,
+            registry=self.registry,
+        )
+        self._spans = _SpanWriter(agent, exporter or _configured_exporter())
+
+    @contextmanager
+    def commit(self, agent: str, inputs: int) -> Iterator[None]:
+        """Time one commit; a commit that raises is not counted."""
+        started_s = monotonic_s()
+        yield
+        self._commits.labels(agent).observe(monotonic_s() - started_s)
+        self._inputs.labels(agent).inc(inputs)
+
+    def stepped(self, agent: str, inputs: Sequence[Input], step: Step) -> None:
+        """Count what the commit said and write its spans."""
+        for _, topic, event in step.events:
+            if topic:
+                self._events.labels(agent, topic).inc()
+            if topic == DEAD_LETTERS:
+                self._dead.labels(agent).inc()
+            self._spans.write(event)
+        del inputs
+
+    def close(self) -> None:
+        self._spans.close()
+
+
+class _GivenIds(IdGenerator):
+    """Hands out the ids that the events carry."""
+
+    def __init__(self) -> None:
+        self.trace_id = 0
+        self.span_id = 0
+
+    def generate_trace_id(self) -> int:
+        return self.trace_id
+
+    def generate_span_id(self) -> int:
+        return self.span_id
+
+
+class _SpanWriter:
+    """A span an event: child of the event that caused it."""
+
+    def __init__(self, agent: str, exporter: SpanExporter | None) -> None:
+        self._ids = _GivenIds()
+        self._provider: TracerProvider | None = None
+        if exporter is not None:
+            resource = Resource.create({"service.name": f"whaletrader-{agent}"})
+            self._provider = TracerProvider(resource=resource, id_generator=self._ids)
+            self._provider.add_span_processor(BatchSpanProcessor(exporter))
+            self._tracer = self._provider.get_tracer("whaletrader")
+
+    def write(self, event: object) -> None:
+        if self._provider is None:
+            return
+        meta = meta_of(event)  # type: ignore[arg-type]
+        if not meta.id:
+            return
+        correlation = int(meta.correlation or meta.id, 16)
+        self._ids.trace_id = correlation
+        self._ids.span_id = int(meta.id[:16], 16)
+        context = None
+        if meta.cause:
+            parent = SpanContext(
+                correlation, int(meta.cause[:16], 16), True, TraceFlags(TraceFlags.SAMPLED)
+            )
+            context = trace.set_span_in_context(NonRecordingSpan(parent))
+        span = self._tracer.start_span(type_name(event), context)  # type: ignore[arg-type]
+        span.set_attribute("whaletrader.event_id", meta.id)
+        span.end()
+
+    def close(self) -> None:
+        if self._provider is not None:
+            self._provider.shutdown()
+
+
+def _configured_exporter() -> SpanExporter | None:
+    return OTLPSpanExporter() if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") else None
