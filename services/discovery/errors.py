@@ -1,0 +1,13 @@
+"""Errors of discovery. Each means: this message cannot be handled, keep it as a dead letter."""
+
+
+class DiscoveryError(ValueError):
+    """Base of what discovery raises."""
+
+
+class InvalidTrade(DiscoveryError):
+    """A wallet's trade without wallet, market, side, size or a price between 0 and 1."""
+
+
+class InvalidResolution(DiscoveryError):
+    """A resolution that names no market or no winner."""
