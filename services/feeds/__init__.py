@@ -1,1 +1,1 @@
-"""Market data in: the catalogue, books and wallets' trades, recorded or live."""
+"""Market data in: catalogue, prints and wallets' trades. In a demo it plays a recorded tape."""

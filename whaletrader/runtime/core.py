@@ -205,8 +205,8 @@ class Core:
         if snapshot.shape != shape_of(self.agent):
             return False
         saved = msgspec.msgpack.decode(snapshot.payload, type=_Saved)
-        self.agent.state = msgspec.msgpack.decode(saved.state, type=type(self.agent.state))
-        self.agent.views = msgspec.msgpack.decode(saved.views, type=type(self.agent.views))
+        _refill(self.agent.state, saved.state)
+        _refill(self.agent.views, saved.views)
         self._recent = OrderedDict.fromkeys(saved.recent)
         self.pending = OrderedDict(
             (
@@ -360,6 +360,13 @@ def shape_of(agent: Agent[Any, Any]) -> str:
     """Return a fingerprint of the types of an agent's state and views."""
     schema = msgspec.json.schema_components([type(agent.state), type(agent.views)])
     return derived_id(msgspec.json.encode(schema, order="sorted").decode())
+
+
+def _refill(target: msgspec.Struct, payload: bytes) -> None:
+    # In place, because the agent's tables hold bound methods of its state and views.
+    saved = msgspec.msgpack.decode(payload, type=type(target))
+    for name in target.__struct_fields__:
+        setattr(target, name, getattr(saved, name))
 
 
 def _positions_after(inputs: Iterable[Input]) -> list[Position]:

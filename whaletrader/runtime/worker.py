@@ -9,6 +9,7 @@ so (`PacedWorker`, in paced.py).
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from whaletrader.runtime.agent import Agent, Effect
-from whaletrader.runtime.clock import Clock
+from whaletrader.runtime.clock import Clock, SetClock
 from whaletrader.runtime.codec import meta_of
 from whaletrader.runtime.core import Core, Inline, Input, Step
 from whaletrader.runtime.effects import EffectRunner
@@ -42,7 +43,7 @@ class Tools:
     telemetry: Telemetry
 
 
-class Worker:
+class Worker(ABC):
     """Owns the core, the shard handle and the effects of one claim."""
 
     def __init__(self, tools: Tools, shard: Shard) -> None:
@@ -69,9 +70,9 @@ class Worker:
         for effect in list(self.core.pending.values()):
             self.start_effect(effect, again=True)
 
+    @abstractmethod
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until told to stop. Raises LogError when the shard must be claimed anew."""
-        raise NotImplementedError
 
     async def stop(self) -> None:
         """Cancel effects; those without an outcome are taken up again after a restart."""
@@ -88,7 +89,11 @@ class Worker:
     def put_fact(self, message: Message) -> None:
         """Queue a message that a source brought."""
         meta = meta_of(message)
-        meta.receive_time_ns = meta.receive_time_ns or self.tools.clock.now_ns()
+        clock = self.tools.clock
+        if isinstance(clock, SetClock):
+            # What a replayed source tells moves replayed time.
+            clock.set(meta.event_time_ns)
+        meta.receive_time_ns = meta.receive_time_ns or clock.now_ns()
         self.put_inline(Inline(message))
 
     async def answer(self, request: Message) -> Message | None:
