@@ -233,7 +233,7 @@ class Exchange:
             raise OrderRefused(f"order {new.order_id} is invalid. Duplicated.")
         market = state.market_of_token.get(new.token_id)
         if market is None:
-            raise OrderRefused(rules.UNKNOWN_TOKEN, status=404)
+            raise OrderRefused(rules.UNKNOWN_TOKEN)
         if market.winning_index is not None:
             raise OrderRefused(rules.NOT_READY)
         price, size = rules.price_and_size(new, market)

@@ -1,0 +1,61 @@
+"""Runs the application on its own socket, bound first so that the port is known before use."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import uvicorn
+
+from whaletrader.services.exchange.config import ExchangeConfig
+from whaletrader.services.exchange.wire.app import build
+from whaletrader.services.exchange.wire.venue import Venue, WallClock
+
+BACKLOG_CONNECTIONS = 512
+STOP_S_MAX = 5
+
+
+def bind(config: ExchangeConfig) -> tuple[socket.socket, str]:
+    """Return a listening socket and its URL; port 0 picks a free one."""
+    listener = socket.create_server((config.host, config.port), backlog=BACKLOG_CONNECTIONS)
+    host, port = listener.getsockname()[:2]
+    return listener, f"http://{host}:{port}"
+
+
+def server(config: ExchangeConfig, wall_ns: WallClock = time.time_ns) -> uvicorn.Server:
+    """Return a server that is not yet running."""
+    settings = uvicorn.Config(
+        build(config, wall_ns),
+        log_level="warning",
+        access_log=False,
+        ws="websockets-sansio",
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        timeout_graceful_shutdown=STOP_S_MAX,
+    )
+    return uvicorn.Server(settings)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    config: ExchangeConfig, wall_ns: WallClock = time.time_ns
+) -> AsyncIterator[tuple[str, Venue]]:
+    """Serve within this event loop; yield the URL and the exchange behind it."""
+    listener, url = bind(config)
+    serving = server(config, wall_ns)
+    app = serving.config.app
+    venue: Venue = app.state.venue  # type: ignore[union-attr]
+    task = asyncio.create_task(serving.serve(sockets=[listener]))
+    try:
+        while not serving.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.005)
+        yield url, venue
+    finally:
+        serving.should_exit = True
+        await task
+        listener.close()

@@ -1,0 +1,248 @@
+"""The operator's side: accounts, markets, the tape, and a view of everything.
+
+Every call can be repeated after a crash: accounts are funded once a deposit id, markets are
+upserts, a window that was played answers as it did before.
+"""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from whaletrader.services.exchange.engine.digest import digest
+from whaletrader.services.exchange.engine.errors import BadInstruction
+from whaletrader.services.exchange.engine.exchange import Window
+from whaletrader.services.exchange.engine.model import (
+    MICRO,
+    Market,
+    Print,
+    Resolution,
+    Side,
+    Token,
+)
+from whaletrader.services.exchange.signing.keys import address_of, checksum, is_address
+from whaletrader.services.exchange.wire.answers import WireError, ok
+from whaletrader.services.exchange.wire.venue import Venue, venue_of
+
+COLLATERAL_MICRO_MAX = 10**18
+
+
+class AccountBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`collateral` is in whole units, as text; `owner` binds a wallet to the key that signs."""
+
+    collateral: str = "0"
+    address: str | None = None
+    deposit_id: str = "initial"
+    owner: str | None = None
+
+
+class TokenBody(msgspec.Struct, forbid_unknown_fields=True):
+    token_id: str
+    outcome: str
+
+
+class MarketBody(msgspec.Struct, forbid_unknown_fields=True):
+    condition_id: str
+    question: str
+    slug: str
+    event_slug: str
+    category: str
+    tokens: tuple[TokenBody, TokenBody]
+    tick_size_micro: int
+    min_size_micro: int
+    fee_rate_micro: int
+    neg_risk: bool
+    end_ns: int
+
+
+class MarketsBody(msgspec.Struct, forbid_unknown_fields=True):
+    markets: list[MarketBody]
+
+
+class PrintBody(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    token_id: str
+    price_micro: int
+    size_micro: int
+    side: Side
+    ts_ns: int
+
+
+class ResolutionBody(msgspec.Struct, forbid_unknown_fields=True):
+    condition_id: str
+    winning_index: int
+    ts_ns: int
+
+
+class TapeBody(msgspec.Struct, forbid_unknown_fields=True):
+    window: int
+    now_ns: int
+    prints: list[PrintBody] = []
+    resolutions: list[ResolutionBody] = []
+
+
+_accounts = msgspec.json.Decoder(AccountBody)
+_markets = msgspec.json.Decoder(MarketsBody)
+_tape = msgspec.json.Decoder(TapeBody)
+
+
+async def make_account(request: Request) -> Response:
+    """Fund an account; without an address make one and answer its private key."""
+    venue = venue_of(request)
+    body: AccountBody = await _body(request, _accounts)
+    private_key = None
+    address = body.address
+    if address is None:
+        private_key = os.urandom(32)
+        address = address_of(private_key)
+    if not is_address(address) or (body.owner is not None and not is_address(body.owner)):
+        raise WireError(400, "address must be 0x and 40 hex digits")
+    amount = _whole_units(body.collateral)
+    account = address.lower()
+    if body.owner is not None:
+        bound = venue.wallet_owners.setdefault(account, body.owner.lower())
+        if bound != body.owner.lower():
+            raise WireError(409, f"wallet {account} belongs to {bound}")
+    is_new = venue.exchange.deposit(account, amount, body.deposit_id)
+    answer: dict[str, Any] = {
+        "address": checksum(account),
+        "credited": is_new,
+        "cash_micro": venue.exchange.state.ledger.account(account).cash_micro,
+    }
+    if private_key is not None:
+        answer["private_key"] = "0x" + private_key.hex()
+    return ok(answer)
+
+
+async def upsert_markets(request: Request) -> Response:
+    venue = venue_of(request)
+    body: MarketsBody = await _body(request, _markets)
+    added = 0
+    try:
+        for entry in body.markets:
+            added += venue.exchange.list_market(_market(entry))
+    except BadInstruction as error:
+        raise WireError(409, str(error)) from error
+    finally:
+        venue.publish()
+    return ok({"markets": len(body.markets), "added": added})
+
+
+async def play_tape(request: Request) -> Response:
+    """Play one window; the numbers must follow one another."""
+    venue = venue_of(request)
+    if venue.config.mode != "tape":
+        raise WireError(409, "this exchange does not follow a tape")
+    body: TapeBody = await _body(request, _tape)
+    try:
+        facts = venue.exchange.play(_window(body))
+    except BadInstruction as error:
+        raise WireError(409, str(error)) from error
+    venue.publish()
+    return ok({"window": body.window, "facts": facts})
+
+
+async def state(request: Request) -> Response:
+    """Answer clock, accounts and fingerprint; fails when money does not add up."""
+    venue = venue_of(request)
+    engine = venue.exchange.state
+    engine.ledger.check(engine.markets)
+    return ok(
+        {
+            "boot_id": venue.boot_id,
+            "mode": venue.config.mode,
+            "now_ns": venue.now_ns,
+            "window": venue.exchange.window,
+            "accounts": _account_rows(venue),
+            "markets": len(engine.markets),
+            "orders": len(engine.orders),
+            "trades": len(engine.trades),
+            "conserved": True,
+            "digest": digest(engine),
+        }
+    )
+
+
+def _account_rows(venue: Venue) -> dict[str, Any]:
+    engine = venue.exchange.state
+    facts = venue.exchange.facts()
+    open_orders: dict[str, int] = {}
+    for orders in engine.open_by_principal.values():
+        for order in orders.values():
+            account = order.terms.account
+            open_orders[account] = open_orders.get(account, 0) + 1
+    return {
+        account.address: {
+            "cash_micro": account.cash_micro,
+            "reserved_micro": account.reserved_cash_micro,
+            "deposited_micro": account.deposited_micro,
+            "fees_paid_micro": account.fees_paid_micro,
+            "positions": {t: s for t, s in sorted(account.positions.items()) if s},
+            "open_orders": open_orders.get(account.address, 0),
+            "facts": facts[account.address],
+        }
+        for account in engine.ledger.traders()
+    }
+
+
+async def _body(request: Request, decoder: msgspec.json.Decoder[Any]) -> Any:
+    try:
+        return decoder.decode(await request.body())
+    except msgspec.DecodeError as error:
+        raise WireError(400, str(error)) from error
+
+
+def _whole_units(text: str) -> int:
+    try:
+        micro = Decimal(text) * MICRO
+    except InvalidOperation as error:
+        raise WireError(400, "collateral must be a decimal number") from error
+    if not micro.is_finite() or micro != int(micro) or not 0 <= micro <= COLLATERAL_MICRO_MAX:
+        raise WireError(400, "collateral must have at most 6 decimals and not be negative")
+    return int(micro)
+
+
+def _market(body: MarketBody) -> Market:
+    positive = body.min_size_micro >= 0 and body.end_ns >= 0
+    if not positive or not 0 <= body.fee_rate_micro < MICRO:
+        raise WireError(400, f"market {body.condition_id}: a term is out of range")
+    if not all(token.token_id.isdecimal() for token in body.tokens):
+        raise WireError(400, f"market {body.condition_id}: token ids are decimal numbers")
+    first, second = (Token(token.token_id, token.outcome) for token in body.tokens)
+    return Market(
+        condition_id=body.condition_id,
+        question=body.question,
+        slug=body.slug,
+        event_slug=body.event_slug,
+        category=body.category,
+        tokens=(first, second),
+        tick_size_micro=body.tick_size_micro,
+        min_size_micro=body.min_size_micro,
+        fee_rate_micro=body.fee_rate_micro,
+        neg_risk=body.neg_risk,
+        end_ns=body.end_ns,
+    )
+
+
+def _window(body: TapeBody) -> Window:
+    for entry in body.prints:
+        if not 0 <= entry.price_micro <= MICRO or entry.size_micro < 0:
+            raise WireError(400, f"print {entry.id}: price or size is out of range")
+    if any(entry.winning_index not in (0, 1) for entry in body.resolutions):
+        raise WireError(400, "winning_index must be 0 or 1")
+    return Window(
+        number=body.window,
+        now_ns=body.now_ns,
+        prints=tuple(
+            Print(p.id, p.token_id, p.price_micro, p.size_micro, p.side, p.ts_ns)
+            for p in body.prints
+        ),
+        resolutions=tuple(
+            Resolution(r.condition_id, r.winning_index, r.ts_ns) for r in body.resolutions
+        ),
+    )

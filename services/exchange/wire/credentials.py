@@ -1,0 +1,139 @@
+"""API keys, and the checks that a request comes from their owner.
+
+Keys derive from a seed, address and nonce, so that a restarted exchange knows its clients again
+once they derive. Nothing here is ever logged.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from whaletrader.services.exchange.signing.keys import BadSignature, is_address
+from whaletrader.services.exchange.signing.login import login_signer, request_signature
+from whaletrader.services.exchange.wire.answers import WireError
+
+BAD_LOGIN = "Invalid L1 Request headers"
+BAD_KEY = "Unauthorized/Invalid api key"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A credential; `address` is the key's owner in lower case."""
+
+    key: str
+    secret: str
+    passphrase: str
+    address: str
+    nonce: int
+
+    def answer(self) -> dict[str, str]:
+        return {"apiKey": self.key, "secret": self.secret, "passphrase": self.passphrase}
+
+
+class ApiKeys:
+    """The credentials that were created, by key and by owner."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed.encode()
+        self._by_key: dict[str, ApiKey] = {}
+
+    def create(self, address: str, nonce: int) -> ApiKey:
+        """Create a key; 400 when this address already has one for the nonce."""
+        made = self._derive(address, nonce)
+        if made.key in self._by_key:
+            raise WireError(400, "Could not create api key")
+        self._by_key[made.key] = made
+        return made
+
+    def derive(self, address: str, nonce: int) -> ApiKey:
+        """Return a key created earlier; 400 when there is none."""
+        found = self._by_key.get(self._derive(address, nonce).key)
+        if found is None:
+            raise WireError(400, "Could not derive api key!")
+        return found
+
+    def delete(self, key: ApiKey) -> None:
+        self._by_key.pop(key.key, None)
+
+    def of(self, address: str) -> list[str]:
+        return [k.key for k in self._by_key.values() if k.address == address]
+
+    def find(self, key: str, secret: str, passphrase: str) -> ApiKey | None:
+        """Return the key if all three parts are right (the user stream's login)."""
+        found = self._by_key.get(key)
+        if found is None:
+            return None
+        right = hmac.compare_digest(found.secret, secret)
+        right &= hmac.compare_digest(found.passphrase, passphrase)
+        return found if right else None
+
+    def find_by_id(self, key: str) -> ApiKey | None:
+        return self._by_key.get(key)
+
+    def _derive(self, address: str, nonce: int) -> ApiKey:
+        def part(name: str) -> bytes:
+            text = f"{name}:{address}:{nonce}".encode()
+            return hmac.new(self._seed, text, hashlib.sha256).digest()
+
+        return ApiKey(
+            key=str(UUID(bytes=part("key")[:16], version=4)),
+            secret=base64.urlsafe_b64encode(part("secret")).decode(),
+            passphrase=part("passphrase").hex(),
+            address=address,
+            nonce=nonce,
+        )
+
+
+def check_login(headers: Mapping[str, str], now_s: int, skew_s: int) -> tuple[str, int]:
+    """Return (address in lower case, nonce) of a wallet-signed request; 401 otherwise."""
+    address = headers.get("poly_address", "")
+    stamp = headers.get("poly_timestamp", "")
+    nonce = headers.get("poly_nonce", "0")
+    if not (is_address(address) and stamp.isdecimal() and nonce.isdecimal()):
+        raise WireError(401, BAD_LOGIN)
+    try:
+        signature = bytes.fromhex(headers.get("poly_signature", "").removeprefix("0x"))
+        signer = login_signer(address, stamp, int(nonce), signature)
+    except (BadSignature, ValueError, OverflowError) as error:
+        raise WireError(401, BAD_LOGIN) from error
+    if signer != address.lower() or abs(now_s - int(stamp)) > skew_s:
+        raise WireError(401, BAD_LOGIN)
+    return signer, int(nonce)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """What a request's HMAC covers, and its headers (lower-case names)."""
+
+    headers: Mapping[str, str]
+    method: str
+    path: str
+    body: bytes
+
+
+def check_request(keys: ApiKeys, request: SignedRequest, now_s: int, skew_s: int) -> ApiKey:
+    """Return the API key behind a request; 401 otherwise."""
+    headers = request.headers
+    key = keys.find_by_id(headers.get("poly_api_key", ""))
+    stamp = headers.get("poly_timestamp", "")
+    if key is None or not stamp.isdecimal() or abs(now_s - int(stamp)) > skew_s:
+        raise WireError(401, BAD_KEY)
+    given = headers.get("poly_signature", "")
+    # Clients sign the body with ' turned into "; most bodies hold none.
+    bodies = {request.body, request.body.replace(b"'", b'"')}
+    right = any(
+        hmac.compare_digest(
+            given, request_signature(key.secret, stamp, request.method, request.path, body)
+        )
+        for body in bodies
+    )
+    right &= hmac.compare_digest(key.passphrase, headers.get("poly_passphrase", ""))
+    right &= key.address == headers.get("poly_address", "").lower()
+    if not right:
+        raise WireError(401, BAD_KEY)
+    return key

@@ -1,0 +1,85 @@
+"""What all handlers share: the engine, the keys, the clock and the streams.
+
+The engine is only touched from the event loop's thread and never across an await, so each call is
+atomic. After a change `publish` turns the engine's events into frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from starlette.requests import HTTPConnection, Request
+
+from whaletrader.services.exchange.config import ExchangeConfig
+from whaletrader.services.exchange.engine.exchange import Exchange
+from whaletrader.services.exchange.engine.model import NS, Market
+from whaletrader.services.exchange.engine.rules import UNKNOWN_TOKEN
+from whaletrader.services.exchange.wire.answers import WireError
+from whaletrader.services.exchange.wire.credentials import (
+    ApiKey,
+    ApiKeys,
+    SignedRequest,
+    check_login,
+    check_request,
+)
+from whaletrader.services.exchange.wire.hub import Hub
+
+WallClock = Callable[[], int]
+
+
+@dataclass(slots=True)
+class Venue:
+    """One running exchange; `wall_ns` is the seam for the wall clock (UTC epoch nanoseconds)."""
+
+    config: ExchangeConfig
+    wall_ns: WallClock
+    exchange: Exchange
+    keys: ApiKeys
+    hub: Hub
+    # Changes with every start, so that a caller notices that memory was lost.
+    boot_id: str = field(default_factory=lambda: str(uuid4()))
+    # Heartbeats that were begun: key -> (next id, wall time of the last one).
+    heartbeats: dict[str, tuple[str, int]] = field(default_factory=dict)
+    # Wallets that an operator bound to an owner (lower case -> lower case).
+    wallet_owners: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def now_ns(self) -> int:
+        """The matching clock: the tape's in tape mode, else the wall's."""
+        return self.exchange.now_ns if self.config.mode == "tape" else self.wall_ns()
+
+    def publish(self) -> None:
+        self.hub.publish(self.exchange.take_events())
+
+    def market_of_token(self, token_id: str | None) -> tuple[Market, int]:
+        """Return a token's market and outcome index; 400 or 404 in the venue's words."""
+        if not token_id or not token_id.isdecimal():
+            raise WireError(400, "Invalid token id")
+        market = self.exchange.state.market_of_token.get(token_id)
+        if market is None:
+            raise WireError(404, UNKNOWN_TOKEN)
+        return market, market.index_of(token_id)
+
+
+def venue_of(connection: HTTPConnection) -> Venue:
+    venue = connection.app.state.venue
+    if not isinstance(venue, Venue):
+        raise TypeError("the application has no venue")
+    return venue
+
+
+def logged_in(request: Request) -> tuple[str, int]:
+    """Return (address, nonce) of a wallet-signed request (L1)."""
+    venue = venue_of(request)
+    now_s = venue.wall_ns() // NS
+    return check_login(request.headers, now_s, venue.config.auth_skew_s_max)
+
+
+async def authorized(request: Request) -> ApiKey:
+    """Return the API key behind a request (L2)."""
+    venue = venue_of(request)
+    signed = SignedRequest(request.headers, request.method, request.url.path, await request.body())
+    now_s = venue.wall_ns() // NS
+    return check_request(venue.keys, signed, now_s, venue.config.auth_skew_s_max)
