@@ -27,13 +27,16 @@ ENV SERVICE=${SERVICE} \
     PATH=/opt/whaletrader/bin:${PATH} \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    WHALETRADER_HTTP_HOST=0.0.0.0 \
-    WHALETRADER_HTTP_PORT=8080
-RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin trader
+    WHALETRADER_DATA_DIR=/var/lib/whaletrader \
+    WHALETRADER_HEALTH_PORT=8081
+RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin trader \
+    && install -d -o trader -g trader -m 0700 /var/lib/whaletrader
 COPY --from=build /opt/whaletrader /opt/whaletrader
 USER 10001:10001
-EXPOSE 8080
+# The health page; the gateway and the exchange serve their own on 8080.
+EXPOSE 8080 8081
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["python", "-c", \
-    "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['WHALETRADER_HTTP_PORT'] + '/livez', timeout=2)"]
+    "import os, urllib.request as r; \
+    r.urlopen('http://127.0.0.1:' + os.environ['WHALETRADER_HEALTH_PORT'] + '/livez', timeout=2)"]
 # exec: signals must reach the service, which hands its partitions back before it goes.
 ENTRYPOINT ["/bin/sh", "-c", "exec python -m whaletrader.services.\"$SERVICE\" \"$@\"", "--"]

@@ -24,14 +24,22 @@ demo: ## Replay the shipped sample through all agents, with a dashboard (SERVE=0
 	@scripts/venv.sh demo
 	@$(VENV)/python -m whaletrader demo $(DEMO_FLAGS)
 
+# Quick ones first; `make -k check` goes on after a failure.
 .PHONY: check
-check: install ## Format, lint, types, import rules, unit tests, drift; under two minutes
+check: format-check lint types import-rules lock-check schemas-check test-unit ## All static checks and unit tests; under two minutes
+
+.PHONY: format-check lint types import-rules lock-check test-unit
+format-check: install
 	@$(VENV)/ruff format --check .
+lint: install
 	@$(VENV)/ruff check .
+types: install
 	@$(VENV)/mypy -p whaletrader
+import-rules: install
 	@$(VENV)/lint-imports
+lock-check: install
 	@$(VENV)/python scripts/lock_requirements.py --check
-	@$(MAKE) --no-print-directory schemas-check
+test-unit: install
 	@$(PYTEST) -rs tests/unit
 
 .PHONY: test
@@ -64,7 +72,7 @@ schemas: install ## Generate whaletrader/schemas from schemas/
 	@$(VENV)/python scripts/generate_schemas.py
 
 .PHONY: schemas-check
-schemas-check: install ## Fail when the generated code is not what schemas/ says
+schemas-check: install
 	@$(VENV)/python scripts/generate_schemas.py --check
 
 .PHONY: schemas-lint

@@ -12,6 +12,7 @@ import sys
 import tomllib
 import zipfile
 from functools import cache
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from typing import Any
 import grimp
 import pytest
 import yaml
+from pydantic_settings import BaseSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGED = ("whaletrader/", "services/", "lab/")
@@ -212,6 +214,33 @@ def test_compose_publishes_the_gateway_only_and_on_loopback_only() -> None:
     published = {name: it["ports"] for name, it in compose()["services"].items() if "ports" in it}
     assert published.keys() == {"gateway"}
     assert all(port.startswith("127.0.0.1:") for port in published["gateway"])
+
+
+def settings_types() -> set[type[BaseSettings]]:
+    """Every settings type of the runtime and of the services' config modules."""
+    modules = [import_module("whaletrader.runtime.settings")]
+    for path in sorted(ROOT.glob("services/*/config.py")):
+        modules.append(import_module(f"whaletrader.services.{path.parent.name}.config"))
+    members = [member for module in modules for member in vars(module).values()]
+    types = [it for it in members if isinstance(it, type) and issubclass(it, BaseSettings)]
+    return set(types) - {BaseSettings}
+
+
+def known_settings() -> set[str]:
+    """The environment variables that those types read."""
+    names = set()
+    for type_ in settings_types():
+        prefix = type_.model_config.get("env_prefix", "")
+        for name, field in type_.model_fields.items():
+            names.add(str(field.validation_alias or f"{prefix}{name}").upper())
+    return names
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", "Dockerfile"])
+def test_no_setting_is_named_that_nothing_reads(file: str) -> None:
+    named = set(re.findall(r"(?:WHALETRADER_|KAFKA_BOOTSTRAP)[A-Z_]*", (ROOT / file).read_text()))
+    assert named
+    assert named <= known_settings()
 
 
 def dockerfile() -> list[str]:
