@@ -20,10 +20,10 @@ class CommandRow:
 
 
 COMMANDS: tuple[CommandRow, ...] = (
-    CommandRow("up", "whaletrader.commands.up", "Start the stack on this machine.", "stack"),
-    CommandRow("down", "whaletrader.commands.down", "Stop the stack and wait.", "stack"),
-    CommandRow("status", "whaletrader.commands.status", "Show what runs, and how well.", "stack"),
+    CommandRow("up", "whaletrader.commands.up", "Start the stack on this machine.", "local"),
+    CommandRow("down", "whaletrader.commands.down", "Stop the stack and wait.", "local"),
+    CommandRow("status", "whaletrader.commands.status", "Show what runs, and how well.", "local"),
     CommandRow(
-        "doctor", "whaletrader.commands.doctor", "Check this machine; say what to do.", "stack"
+        "doctor", "whaletrader.commands.doctor", "Check this machine; say what to do.", "local"
     ),
 )

@@ -76,6 +76,8 @@ class Child:
         try:
             if await self._unless_stopped(dependencies_ready()):
                 await self._keep_alive()
+            else:
+                self._enter("stopped")
         finally:
             self._finished.set()
 
@@ -169,8 +171,6 @@ class Child:
             return
         if self._ready_since_s is None:
             self._ready_since_s = monotonic_s()
-        if monotonic_s() - self._ready_since_s >= self._policy.healthy_after_seconds:
-            self._in_a_row = 0
         if self._condition != "ready":
             self._enter("ready")
             self.was_ready.set()
@@ -180,8 +180,10 @@ class Child:
         if self._process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+        since_s, self._ready_since_s = self._ready_since_s, None
+        if since_s is not None and monotonic_s() - since_s >= self._policy.healthy_after_seconds:
+            self._in_a_row = 0
         self._identity = None
-        self._ready_since_s = None
         self._last_exit = _describe_exit(code)
         if self._was_killed:
             self._last_exit += f", {self.spec.stop_seconds_max:.0f} s after it was asked to stop"

