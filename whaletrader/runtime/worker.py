@@ -149,7 +149,7 @@ class Worker(ABC):
             self.start_effect(effect, again=False)
         return step
 
-    async def before_answers(self) -> None:
+    async def before_answers(self) -> None:  # noqa: B027 - a hook, empty unless paced
         """Do what must precede the replies of a commit; nothing unless paced."""
 
     async def _after_snapshot(self) -> None:
