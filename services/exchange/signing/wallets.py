@@ -43,13 +43,11 @@ def wallets_of(owner: str) -> dict[str, int]:
     }
 
 
-def default_wallet(owner: str, signature_type: int) -> str:
-    """Return the wallet that an owner trades from under a signature type."""
-    found = owner
-    for wallet, kind in wallets_of(owner).items():
-        if kind == signature_type:
-            found = wallet
-    return found
+def wallets_for(owner: str, signature_type: int) -> list[str]:
+    """Return the addresses an owner can trade from under a signature type, newest kind last."""
+    if signature_type == 0:
+        return [owner]
+    return [wallet for wallet, kind in wallets_of(owner).items() if kind == signature_type]
 
 
 def _create2(factory: str, salt: bytes, code_hash: bytes) -> str:

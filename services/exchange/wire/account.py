@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from whaletrader.services.exchange.engine.model import NS, CloseReason, Order, Trade
 from whaletrader.services.exchange.signing import contracts
-from whaletrader.services.exchange.signing.wallets import default_wallet
+from whaletrader.services.exchange.signing.wallets import wallets_for
 from whaletrader.services.exchange.wire import render
 from whaletrader.services.exchange.wire.answers import WireError, number, ok, page, read_json
 from whaletrader.services.exchange.wire.venue import Venue, authorized, logged_in, venue_of
@@ -179,7 +179,13 @@ def expire_heartbeats(venue: Venue) -> None:
 
 
 def _wallet(venue: Venue, owner: str, signature_type: int) -> str:
-    bound = [wallet for wallet, who in venue.wallet_owners.items() if who == owner]
-    if signature_type != 0 and bound:
-        return bound[0]
-    return default_wallet(owner, signature_type)
+    """Return the wallet whose balance is meant: of several kinds, the one that has an account."""
+    candidates = wallets_for(owner, signature_type)
+    if signature_type != 0:
+        candidates += [wallet for wallet, who in venue.wallet_owners.items() if who == owner]
+    if not candidates:
+        raise WireError(400, "Invalid signature type")
+    for wallet in candidates:
+        if venue.exchange.state.ledger.find(wallet) is not None:
+            return wallet
+    return candidates[-1]

@@ -26,7 +26,7 @@ from whaletrader.services.exchange.signing.keys import (
 )
 from whaletrader.services.exchange.signing.login import login_signer, request_signature
 from whaletrader.services.exchange.signing.orders import SignedFields, order_hash, signer_of
-from whaletrader.services.exchange.signing.wallets import default_wallet, wallets_of
+from whaletrader.services.exchange.signing.wallets import wallets_for, wallets_of
 
 RESOURCES = Path(__file__).parents[3] / "resources" / "polymarket"
 OWNER = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
@@ -141,8 +141,9 @@ def test_derived_wallets_agree_with_the_official_client(seed: int) -> None:
     }
     assert wallets_of(owner) == expected
     beacon = derive_beacon_deposit_wallet_address(account.address, config).lower()
-    assert default_wallet(owner, 3) == beacon
-    assert default_wallet(owner, 0) == owner
+    assert wallets_for(owner, 3)[-1] == beacon
+    assert wallets_for(owner, 0) == [owner]
+    assert wallets_for(owner, 7) == []
 
 
 def test_a_position_of_the_newer_protocol_is_signed_under_domain_three() -> None:
