@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from whaletrader.services.feeds.tape import SAMPLE_FOLDER
@@ -35,6 +35,6 @@ class FeedsSettings(BaseSettings):
         "attribution",
     )
     exchange_url: Annotated[str, Field(validation_alias="WHALETRADER_EXCHANGE_URL")] = ""
-    nats_url: Annotated[str, Field(validation_alias="WHALETRADER_NATS_URL")] = (
+    nats_url: Annotated[SecretStr, Field(validation_alias="WHALETRADER_NATS_URL")] = SecretStr(
         "nats://127.0.0.1:4222"
     )

@@ -72,7 +72,7 @@ class Pacer:
 
     async def run(self, put: Callable[[Message], None]) -> None:
         """Play what is left of the tape, then stay: the worker goes on without windows."""
-        client = await connect(self._settings.nats_url, "pacer")
+        client = await connect(self._settings.nats_url.get_secret_value(), "pacer")
         try:
             line = PacerLine(client, self._settings.agents)
             await line.listen()

@@ -33,6 +33,8 @@ def run(service: Service, *, paced: bool | None = None) -> None:
         format=f"%(asctime)s %(levelname)s {agent.name} %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    # A line for each request would drown everything else.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger(__name__).info("settings: %r", settings)
     is_paced = settings.is_paced if paced is None else paced
     asyncio.run(_main(service, settings, agent.name, is_paced))
@@ -54,7 +56,7 @@ async def _main(service: Service, settings: RuntimeSettings, name: str, is_paced
     clock: Clock = SetClock() if settings.is_paced else WallClock()
     telemetry = Telemetry(name)
     log = await open_configured_log(settings)
-    client = await connect(settings.nats_url, name)
+    client = await connect(settings.nats_url.get_secret_value(), name)
     for edge in service.edges.values():
         if isinstance(edge.performer, Ask):
             edge.performer.bind(client, clock)

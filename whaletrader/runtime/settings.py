@@ -34,8 +34,9 @@ class RuntimeSettings(BaseSettings):
     mode: Mode = Mode.DEMO
     postgres_dsn: SecretStr = SecretStr("")
     kafka_bootstrap: Annotated[str, Field(validation_alias="KAFKA_BOOTSTRAP")] = ""
-    nats_url: str = "nats://127.0.0.1:4222"
-    redis_url: str = ""
+    # These addresses may hold a password: they are printed redacted.
+    nats_url: SecretStr = SecretStr("nats://127.0.0.1:4222")
+    redis_url: SecretStr = SecretStr("")
     data_dir: Path = Path(".data")
     health_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     # One commit handles at most this many inputs; more only lengthens a redo after a crash.
