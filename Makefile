@@ -68,12 +68,14 @@ down: ## Stop what `make up` started
 	@$(VENV)/python -m whaletrader down
 
 .PHONY: schemas
-schemas: install ## Generate whaletrader/schemas from schemas/
+schemas: install ## Generate whaletrader/schemas from schemas/, and asyncapi.yaml
 	@$(VENV)/python scripts/generate_schemas.py
+	@$(VENV)/python scripts/generate_asyncapi.py
 
 .PHONY: schemas-check
 schemas-check: install
 	@$(VENV)/python scripts/generate_schemas.py --check
+	@$(VENV)/python scripts/generate_asyncapi.py --check
 
 .PHONY: schemas-lint
 schemas-lint: node_modules/.installed ## Lint Protobuf and AsyncAPI; refuse breaking changes
@@ -86,7 +88,7 @@ schemas-release: node_modules/.installed ## Take schemas/ as the new base of the
 	@cd schemas && ../node_modules/.bin/buf lint
 	@if [ -f schemas/released.binpb ]; then \
 	  cd schemas && ../node_modules/.bin/buf breaking --against released.binpb; fi
-	@cd schemas && ../node_modules/.bin/buf build --output released.binpb
+	@cd schemas && ../node_modules/.bin/buf build --exclude-source-info --output released.binpb
 
 .PHONY: lock
 lock: install ## Lock requirements/*.in again (UPGRADE=1 takes newer versions)

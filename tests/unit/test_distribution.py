@@ -198,6 +198,31 @@ def test_a_lock_is_out_of_date_when_a_range_changes_and_not_when_a_comment_does(
     assert locks.digest([ranges]) != before
 
 
+def test_generated_code_that_was_edited_removed_or_left_behind_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = load_script("generate_schemas")
+    copy = tmp_path / "schemas"
+    shutil.copytree(ROOT / "whaletrader" / "schemas", copy)
+    monkeypatch.setattr(generator, "TARGET", copy)
+    assert generator.differences() == []
+    (copy / "order_pb2.py").write_text("# edited\n")
+    (copy / "risk_pb2.pyi").unlink()
+    (copy / "gone_pb2.py").write_text("")
+    found = ["differs: order_pb2.py", "has no source: gone_pb2.py", "missing: risk_pb2.pyi"]
+    assert generator.differences() == found
+
+
+def test_a_schema_out_of_place_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = load_script("generate_schemas")
+    monkeypatch.setattr(generator, "SOURCES", tmp_path)
+    with pytest.raises(generator.GenerationError, match=r"no \.proto file"):
+        generator.sources()
+    (tmp_path / "order.proto").touch()
+    with pytest.raises(generator.GenerationError, match=r"not at .*: order\.proto"):
+        generator.sources()
+
+
 def test_compose_starts_every_service_and_no_other() -> None:
     built = {name for name, it in compose()["services"].items() if "build" in it}
     assert built == set(SERVICES)
