@@ -1,0 +1,1 @@
+"""Polymarket behind the venue port, on its official Python client, unmodified."""
