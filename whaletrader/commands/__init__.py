@@ -23,6 +23,9 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("up", "whaletrader.commands.up", "Start the stack on this machine.", "local"),
     CommandRow("down", "whaletrader.commands.down", "Stop the stack and wait.", "local"),
     CommandRow("status", "whaletrader.commands.status", "Show what runs, and how well.", "local"),
+    CommandRow("halt", "whaletrader.commands.halt", "Let no new order leave.", "local"),
+    CommandRow("resume", "whaletrader.commands.resume", "Trade again after a halt.", "local"),
+    CommandRow("flatten", "whaletrader.commands.flatten", "Halt, and sell all.", "local"),
     CommandRow(
         "doctor", "whaletrader.commands.doctor", "Check this machine; say what to do.", "local"
     ),
