@@ -1,4 +1,4 @@
-"""Lets a command talk to the stack that runs on this machine, or to the one the environment names."""
+"""Lets a command talk to this machine's stack, or to the one that the environment names."""
 
 from __future__ import annotations
 
