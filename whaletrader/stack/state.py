@@ -142,11 +142,12 @@ def survivors(state: StackState) -> tuple[ProcessIdentity, ...]:
 
 
 def _holder(data_dir: Path) -> str:
-    text = f"a stack already runs on {data_dir}"
+    pid = ""
     try:
         state = read_state(data_dir)
+        if identify(state.supervisor.pid) == state.supervisor:
+            pid = f" (supervisor pid {state.supervisor.pid})"
     except StackError:
-        return text
-    if identify(state.supervisor.pid) == state.supervisor:
-        text += f" (supervisor pid {state.supervisor.pid})"
-    return f"{text}: stop it with 'whaletrader down --data {data_dir}', or choose another --data"
+        pid = ""  # it holds the lock and has not written yet: refuse without its pid
+    to_do = f"stop it with 'whaletrader down --data {data_dir}', or choose another --data"
+    return f"a stack already runs on {data_dir}{pid}: {to_do}"
