@@ -16,6 +16,7 @@ from starlette.responses import Response
 from whaletrader.services.exchange.engine.ledger import cost_micro
 from whaletrader.services.exchange.engine.model import MICRO, NS, Leg, Market, Side, Trade
 from whaletrader.services.exchange.wire.answers import WireError, number, ok
+from whaletrader.services.exchange.wire.gamma import stable_number
 from whaletrader.services.exchange.wire.render import last_price, transaction_hash
 from whaletrader.services.exchange.wire.times import iso
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
@@ -178,24 +179,37 @@ def _price(venue: Venue, market: Market, index: int) -> int:
     return last_price(last, index) if last else MICRO // 2
 
 
-def _entry_cost(venue: Venue, user: str, token_id: str) -> tuple[int, int, int]:
-    """Return (shares bought, collateral paid for them, fees) of an account in one token."""
-    shares = paid = fees = 0
+@dataclass(slots=True)
+class Entries:
+    """What an account's purchases of one token came to, in micro-units, and when."""
+
+    shares: int = 0
+    paid: int = 0
+    fees: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+
+
+def _bought(venue: Venue, user: str, token_id: str) -> Entries:
+    total = Entries()
     for entry in _all_entries(venue):
         leg = entry.leg
         if leg.account == user and leg.token_id == token_id and leg.side is Side.BUY:
-            shares += leg.size_micro
-            paid += cost_micro(leg.size_micro, leg.price_micro)
-            fees += leg.fee_micro
-    return shares, paid, fees
+            total.shares += leg.size_micro
+            total.paid += cost_micro(leg.size_micro, leg.price_micro)
+            total.fees += leg.fee_micro
+            total.first_ns = total.first_ns or entry.trade.match_ns
+            total.last_ns = entry.trade.match_ns
+    return total
 
 
 def _position_row(venue: Venue, user: str, market: Market, index: int, size: int) -> dict[str, Any]:
     token = market.tokens[index]
-    bought, paid, fees = _entry_cost(venue, user, token.token_id)
-    average = paid * MICRO // bought if bought else 0
+    bought = _bought(venue, user, token.token_id)
+    average = bought.paid * MICRO // bought.shares if bought.shares else 0
     current = _price(venue, market, index)
     open_cost, open_value = cost_micro(size, average), cost_micro(size, current)
+    percent = 100 * (open_value - open_cost) / open_cost if open_cost else 0.0
     return {
         "proxy_wallet": user,
         "token_id": token.token_id,
@@ -203,27 +217,36 @@ def _position_row(venue: Venue, user: str, market: Market, index: int, size: int
         "current_size": size / MICRO,
         "avg_price": average / MICRO,
         "entry_cost_usdc": open_cost / MICRO,
-        "entry_fees_usdc": fees / MICRO,
-        "total_cost_usdc": (paid + fees) / MICRO,
+        "entry_fees_usdc": bought.fees / MICRO,
+        "total_cost_usdc": (bought.paid + bought.fees) / MICRO,
         "current_price": current / MICRO,
         "current_value": open_value / MICRO,
-        "total_size": bought / MICRO,
-        "realized_pnl": 0,
+        "total_size": bought.shares / MICRO,
+        "realized_pnl": 0.0,
         "unrealized_pnl": (open_value - open_cost) / MICRO,
         "total_pnl": (open_value - open_cost) / MICRO,
-        "percent_pnl": 100 * (open_value - open_cost) / open_cost if open_cost else 0,
+        "percent_pnl": percent,
+        "percent_realized_pnl": percent,
+        "status": "OPEN",
         "redeemable": False,
         "mergeable": False,
         "negative_risk": market.neg_risk,
+        "archived": False,
         "title": market.question,
         "slug": market.slug,
         "icon": "",
+        "event_id": stable_number(market.event_slug),
         "event_slug": market.event_slug,
         "outcome": token.outcome,
         "outcome_index": index,
         "opposite_outcome": market.tokens[1 - index].outcome,
         "opposite_token_id": market.tokens[1 - index].token_id,
-        "end_date": iso(market.end_ns),
+        "end_date": iso(market.end_ns)[:10],
+        "last_event_at": bought.last_ns // NS,
+        "first_entry_at": bought.first_ns // NS,
+        "name": "",
+        "profile_image": "",
+        "verified": False,
     }
 
 

@@ -66,14 +66,14 @@ async def event(request: Request) -> Response:
     venue = venue_of(request)
     wanted = request.path_params["event_id"]
     for slug in _events(venue):
-        if wanted in (_number_of(slug), slug):
+        if wanted in (stable_number(slug), slug):
             return ok(event_row(venue, slug))
     raise WireError(404, "id not found")
 
 
 def market_id(market: Market) -> str:
     """Return a short stable number, as Gamma's ids are."""
-    return _number_of(market.condition_id)
+    return stable_number(market.condition_id)
 
 
 def market_row(venue: Venue, market: Market) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def event_row(venue: Venue, slug: str) -> dict[str, Any]:
     members = _events(venue)[slug]
     is_closed = all(market.winning_index is not None for market in members)
     return {
-        "id": _number_of(slug),
+        "id": stable_number(slug),
         "ticker": slug,
         "slug": slug,
         "title": members[0].question,
@@ -148,7 +148,7 @@ def event_row(venue: Venue, slug: str) -> dict[str, Any]:
         "liquidity": 0,
         "tags": [
             {
-                "id": _number_of(members[0].category),
+                "id": stable_number(members[0].category),
                 "label": members[0].category,
                 "slug": members[0].category,
             }
@@ -166,7 +166,8 @@ def _outcome_prices(venue: Venue, market: Market) -> list[str]:
     return [plain(last_price(last, index)) for index in (0, 1)]
 
 
-def _number_of(text: str) -> str:
+def stable_number(text: str) -> str:
+    """Return a number in text that always stands for the same name."""
     # 48 bits keep ids short and collisions out of reach of one catalogue.
     return str(int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big"))
 
@@ -213,7 +214,7 @@ def _chosen_events(request: Request) -> list[str]:
         slug
         for slug, members in _events(venue_of(request)).items()
         if (not slugs or slug in slugs)
-        and (not ids or _number_of(slug) in ids)
+        and (not ids or stable_number(slug) in ids)
         and (closed is None or closed == all(m.winning_index is not None for m in members))
     ]
 

@@ -1,0 +1,133 @@
+"""py-clob-client-v2, unmodified, against the exchange: a second opinion on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from eth_account import Account
+from exchange_rig import ALICE_KEY, BOB_KEY, CONDITION, NO, YES, Rig, rig
+from py_clob_client_v2.client import ClobClient
+from py_clob_client_v2.clob_types import (
+    AssetType,
+    BalanceAllowanceParams,
+    OrderArgsV2,
+    OrderMarketCancelParams,
+    OrderPayload,
+    OrderType,
+    PostOrdersV2Args,
+    TradeParams,
+)
+from py_clob_client_v2.exceptions import PolyApiException
+
+ALICE = Account.from_key(ALICE_KEY).address
+BOB = Account.from_key(BOB_KEY).address
+
+
+@pytest.fixture
+async def tape() -> AsyncIterator[Rig]:
+    async with rig() as made:
+        await made.fund(ALICE)
+        await made.play(0)
+        yield made
+
+
+def connect(url: str, key: str = ALICE_KEY) -> ClobClient:
+    client = ClobClient(url, chain_id=137, key=key)
+    client.set_api_creds(client.create_or_derive_api_key())
+    return client
+
+
+def bid(price: float, size: float, token: str = YES) -> OrderArgsV2:
+    return OrderArgsV2(token_id=token, price=price, size=size, side="BUY")
+
+
+async def test_it_trades_reads_and_cancels(tape: Rig) -> None:
+    client = await asyncio.to_thread(connect, tape.url)
+    again = await asyncio.to_thread(connect, tape.url)
+    assert again.creds == client.creds
+    placed = await asyncio.to_thread(client.create_and_post_order, bid(0.4, 50))
+    assert placed["status"] == "live"
+    await tape.play(10, (YES, 40, 200))
+    (order,) = await asyncio.to_thread(client.get_open_orders)
+    assert (order["id"], order["size_matched"]) == (placed["orderID"], "20")
+    (trade,) = await asyncio.to_thread(client.get_trades)
+    assert (trade["status"], trade["trader_side"]) == ("CONFIRMED", "MAKER")
+    wanted = TradeParams(id=trade["id"])
+    assert await asyncio.to_thread(client.get_trades, wanted) == [trade]
+    params = BalanceAllowanceParams(asset_type=AssetType.COLLATERAL)
+    balance = await asyncio.to_thread(client.get_balance_allowance, params)
+    assert balance["balance"] == "992000000"
+    answer = await asyncio.to_thread(client.cancel_order, OrderPayload(placed["orderID"]))
+    assert answer == {"canceled": [placed["orderID"]], "not_canceled": {}}
+    gone = await asyncio.to_thread(client.get_order, placed["orderID"])
+    assert gone["status"] == "CANCELED"
+
+
+async def test_market_reads_have_the_shapes_it_expects(tape: Rig) -> None:
+    client = await asyncio.to_thread(connect, tape.url)
+    await asyncio.to_thread(client.create_and_post_order, bid(0.4, 50))
+    await asyncio.to_thread(client.create_and_post_order, bid(0.55, 50, NO))
+    book = await asyncio.to_thread(client.get_order_book, YES)
+    assert (book["bids"][-1], book["asks"][-1]) == (
+        {"price": "0.4", "size": "50"},
+        {"price": "0.45", "size": "50"},
+    )
+    stated = book["hash"]
+    text = msgspec.json.encode({**book, "hash": ""})
+    assert hashlib.sha1(text, usedforsecurity=False).hexdigest() == stated
+    assert await asyncio.to_thread(client.get_midpoint, YES) == {"mid": "0.425"}
+    assert await asyncio.to_thread(client.get_spread, YES) == {"spread": "0.05"}
+    assert await asyncio.to_thread(client.get_price, YES, "BUY") == {"price": "0.4"}
+    assert await asyncio.to_thread(client.get_tick_size, YES) == "0.01"
+    assert await asyncio.to_thread(client.get_neg_risk, YES) is False
+    assert await asyncio.to_thread(client.get_version) == 2
+    assert await asyncio.to_thread(client.get_ok) == "OK"
+    assert abs(await asyncio.to_thread(client.get_server_time) - time.time()) < 5
+    market = await asyncio.to_thread(client.get_market, CONDITION)
+    assert market["condition_id"] == CONDITION
+    listed = await asyncio.to_thread(client.get_markets)
+    assert (listed["count"], listed["next_cursor"]) == (1, "LTE=")
+
+
+async def test_refusals_arrive_as_its_exception_with_the_venues_text(tape: Rig) -> None:
+    client = await asyncio.to_thread(connect, tape.url)
+    with pytest.raises(PolyApiException) as refused:
+        await asyncio.to_thread(client.create_and_post_order, bid(0.4, 4))
+    assert refused.value.status_code == 400
+    assert "lower than the minimum: 5" in str(refused.value.error_msg)
+
+
+async def test_batches_and_cancels_by_market(tape: Rig) -> None:
+    client = await asyncio.to_thread(connect, tape.url)
+    orders = [await asyncio.to_thread(client.create_order, bid(0.3, 5 + n)) for n in range(3)]
+    answers = await asyncio.to_thread(
+        client.post_orders, [PostOrdersV2Args(order, OrderType.GTC) for order in orders]
+    )
+    ids = {answer["orderID"] for answer in answers}
+    assert len(ids) == 3
+    market = OrderMarketCancelParams(market=CONDITION)
+    canceled = await asyncio.to_thread(client.cancel_market_orders, market)
+    assert set(canceled["canceled"]) == ids
+
+
+async def test_a_taker_gets_its_transaction_hash_without_waiting() -> None:
+    async with rig(mode="agents") as made:
+        await made.fund(ALICE)
+        await made.fund(BOB)
+        alice = await asyncio.to_thread(connect, made.url)
+        bob = await asyncio.to_thread(connect, made.url, BOB_KEY)
+        await asyncio.to_thread(alice.create_and_post_order, bid(0.6, 10))
+        before = time.monotonic()
+        taken = await asyncio.to_thread(bob.create_and_post_order, bid(0.45, 10, NO))
+        assert (taken["status"], taken["makingAmount"], taken["takingAmount"]) == (
+            "matched",
+            "4",
+            "10",
+        )
+        assert taken["transactionsHashes"][0].startswith("0x")
+        assert time.monotonic() - before < 5
