@@ -1,0 +1,1 @@
+"""Agent: where the profit came from, by leader, market and day."""

@@ -1,0 +1,1 @@
+"""Agent: what is unusual in a market now, and which regime it is in."""
