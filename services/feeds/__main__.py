@@ -1,6 +1,6 @@
 """Composition root of feeds: plugs the tape, the exchange and the pacer together."""
 
-from whaletrader.runtime.run import run
+from whaletrader.runtime.run import Pace, run
 from whaletrader.runtime.service import Edge, Policy, Service
 from whaletrader.schemas import tape_pb2
 from whaletrader.services.feeds.agent import FeedsAgent
@@ -44,7 +44,7 @@ def main() -> None:
             after=player.close,
         ),
         # Feeds gives the pace; it cannot follow it.
-        paced=False,
+        Pace.GIVES,
     )
 
 

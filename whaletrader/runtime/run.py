@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+from enum import Enum
 
 from whaletrader.runtime.clock import Clock, SetClock, WallClock, member_name
 from whaletrader.runtime.health import Health, HealthServer, health_app
@@ -20,12 +21,16 @@ from whaletrader.runtime.topics import TOPICS
 from whaletrader.runtime.worker import FreeWorker, Tools, Worker
 
 
-def run(service: Service, *, paced: bool | None = None) -> None:
-    """Run the service until SIGTERM or SIGINT. Exits with 1 on a defect.
+class Pace(Enum):
+    """What an agent has to do with a replayed tape's time. Without a tape it does not matter."""
 
-    In demo mode agents work in lock step with the tape; `paced=False` exempts one, as the
-    pacer's own agent.
-    """
+    FOLLOWS = "works in lock step with the tape"
+    GIVES = "its sources tell the time"
+    FREE = "works as inputs come, by the wall clock"
+
+
+def run(service: Service, pace: Pace = Pace.FOLLOWS) -> None:
+    """Run the service until SIGTERM or SIGINT. Exits with 1 on a defect."""
     settings = RuntimeSettings()
     agent = service.make_agent()
     logging.basicConfig(
@@ -36,8 +41,9 @@ def run(service: Service, *, paced: bool | None = None) -> None:
     # A line for each request would drown everything else.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger(__name__).info("settings: %r", settings)
-    is_paced = settings.is_paced if paced is None else paced
-    asyncio.run(_main(service, settings, agent.name, is_paced))
+    if not settings.is_paced:
+        pace = Pace.FREE
+    asyncio.run(_main(service, settings, agent.name, pace))
 
 
 async def open_configured_log(settings: RuntimeSettings) -> Log:
@@ -52,8 +58,8 @@ async def open_configured_log(settings: RuntimeSettings) -> Log:
     return log
 
 
-async def _main(service: Service, settings: RuntimeSettings, name: str, is_paced: bool) -> None:
-    clock: Clock = SetClock() if settings.is_paced else WallClock()
+async def _main(service: Service, settings: RuntimeSettings, name: str, pace: Pace) -> None:
+    clock: Clock = WallClock() if pace is Pace.FREE else SetClock()
     telemetry = Telemetry(name)
     log = await open_configured_log(settings)
     client = await connect(settings.nats_url.get_secret_value(), name)
@@ -64,9 +70,9 @@ async def _main(service: Service, settings: RuntimeSettings, name: str, is_paced
     line = PacedLine(client, name)
 
     def make_worker(tools: Tools, shard: Shard) -> Worker:
-        if not is_paced:
-            return FreeWorker(tools, shard)
-        return PacedWorker(tools, shard, line)
+        if pace is Pace.FOLLOWS:
+            return PacedWorker(tools, shard, line)
+        return FreeWorker(tools, shard)
 
     health = Health()
     shell = Shell(tools, name, member_name(name), make_worker, health)
@@ -78,7 +84,7 @@ async def _main(service: Service, settings: RuntimeSettings, name: str, is_paced
     try:
         if service.before is not None:
             await service.before()
-        if is_paced:
+        if pace is Pace.FOLLOWS:
             await line.listen(shell.wake)
         responder = Responder(client, clock, shell.answer)
         for subject, kind in service.responds.items():

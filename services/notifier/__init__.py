@@ -1,0 +1,1 @@
+"""Agent: tells people what they must know, on the channels they chose."""
