@@ -35,6 +35,7 @@ lint: install
 	@$(VENV)/ruff check .
 types: install
 	@$(VENV)/mypy -p whaletrader
+	@$(VENV)/mypy scripts/*.py
 import-rules: install
 	@$(VENV)/lint-imports
 lock-check: install
