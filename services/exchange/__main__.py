@@ -34,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(url, flush=True)
     print(f"settings: {config.model_dump_json()}", flush=True)
     print(_hosts(url), flush=True)
-    asyncio.run(server(config).serve(sockets=[listener]))
+    serving = server(config)
+    with asyncio.Runner(loop_factory=serving.config.get_loop_factory()) as runner:
+        runner.run(serving.serve(sockets=[listener]))
     return 0
 
 

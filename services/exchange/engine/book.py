@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
+from whaletrader.services.exchange.engine.errors import InvariantBroken
 from whaletrader.services.exchange.engine.model import MICRO, Order
 
 
@@ -19,22 +20,34 @@ class Ladder:
         self._sign = -1 if is_bid else 1
         self._keys: list[int] = []
         self._levels: dict[int, dict[str, Order]] = {}
+        # Open size by level, kept beside the orders so that asking for it costs nothing.
+        self._sizes: dict[int, int] = {}
 
     def add(self, order: Order) -> None:
         key = self._sign * order.book_price_micro
         level = self._levels.get(key)
         if level is None:
             level = self._levels[key] = {}
+            self._sizes[key] = 0
             insort(self._keys, key)
         level[order.order_id] = order
+        self._sizes[key] += order.remaining_micro
 
     def remove(self, order: Order) -> None:
         key = self._sign * order.book_price_micro
         level = self._levels[key]
         del level[order.order_id]
+        self._sizes[key] -= order.remaining_micro
         if not level:
+            if self._sizes[key] != 0:
+                raise InvariantBroken(f"level {key} is empty but shows {self._sizes[key]}")
             del self._levels[key]
+            del self._sizes[key]
             del self._keys[bisect_left(self._keys, key)]
+
+    def reduce(self, order: Order, size_micro: int) -> None:
+        """Count a fill of a resting order, which is already part of its matched size."""
+        self._sizes[self._sign * order.book_price_micro] -= size_micro
 
     def orders(self) -> Iterator[Order]:
         """Yield orders by priority; do not change the ladder meanwhile."""
@@ -46,14 +59,10 @@ class Ladder:
 
     def levels(self) -> list[tuple[int, int]]:
         """Return (price, open size) pairs, best first, in micro-units."""
-        return [(self._sign * key, self._sum(key)) for key in self._keys]
+        return [(self._sign * key, self._sizes[key]) for key in self._keys]
 
     def size_at(self, price_micro: int) -> int:
-        key = self._sign * price_micro
-        return self._sum(key) if key in self._levels else 0
-
-    def _sum(self, key: int) -> int:
-        return sum(order.remaining_micro for order in self._levels[key].values())
+        return self._sizes.get(self._sign * price_micro, 0)
 
 
 class Book:

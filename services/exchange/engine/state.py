@@ -112,6 +112,8 @@ class EngineState:
     def fill(self, order: Order, size_micro: int, trade: Trade) -> None:
         """Count a fill on an order; closes it when nothing remains."""
         order.matched_micro += size_micro
+        if order.order_id in self.open_by_principal[order.terms.principal]:
+            self.books[order.market.condition_id].side_of(order).reduce(order, size_micro)
         order.trade_ids.append(trade.trade_id)
         if order.remaining_micro == 0:
             order.status = OrderStatus.MATCHED
