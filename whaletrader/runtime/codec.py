@@ -90,8 +90,13 @@ def meta_of(message: Message) -> common_pb2.Meta:
 
 
 def key_of(topic: str, message: Message) -> str:
-    """Return the key that the topic table prescribes for the message."""
-    return str(getattr(message, BY_NAME[topic].key))
+    """Return the key that the topic table prescribes for the message.
+
+    Order events carry theirs in the order that they are about.
+    """
+    field = BY_NAME[topic].key
+    holder = message if hasattr(message, field) else getattr(message, "order", message)
+    return str(getattr(holder, field))
 
 
 def headers_of(message: Message) -> dict[str, str]:

@@ -148,8 +148,8 @@ class Core:
             outputs.setdefault(output.input, []).append(output)
         for index, noted in enumerate(entry.inputs):
             message = _noted_message(noted, inputs.get(index))
-            self._remember(entry, noted)
-            if message is not None:
+            is_new = self._remember(entry, noted)
+            if is_new and message is not None:
                 self.agent.observe(message)
             for output in outputs.get(index, ()):
                 self._follow_output(output)
@@ -317,13 +317,18 @@ class Core:
             id_prefix=_prefix_in_headers(item),
         )
 
-    def _remember(self, entry: agent_pb2.JournalEntry, noted: agent_pb2.JournalInput) -> None:
+    def _remember(self, entry: agent_pb2.JournalEntry, noted: agent_pb2.JournalInput) -> bool:
+        """Note an input as met; return whether the agent was shown it."""
         if noted.HasField("inline"):
-            self.pending.pop(noted.inline.effect_id, None)
-            return
+            effect = noted.inline.effect_id
+            return not effect or self.pending.pop(effect, None) is not None
         self.consumed[place(entry.topics[noted.topic], noted.partition)] += 1
-        if noted.id_prefix:
-            self._add_recent(noted.id_prefix)
+        if not noted.id_prefix:
+            return True
+        if noted.id_prefix in self._recent:
+            return False
+        self._add_recent(noted.id_prefix)
+        return True
 
     def _add_recent(self, prefix: int) -> None:
         self._recent[prefix] = None

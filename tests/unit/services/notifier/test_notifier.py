@@ -130,7 +130,7 @@ class Receiver:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
-    thread = Thread(target=receiver.server.serve_forever, daemon=True)
+    thread = Thread(target=receiver.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield receiver
     receiver.server.shutdown()

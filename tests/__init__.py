@@ -1,0 +1,1 @@
+"""Tests mirror the code: unit, contract, integration, simulation, chaos, browser, deploy."""
