@@ -10,7 +10,7 @@ from whaletrader.runtime.agent import Agent, Decision
 from whaletrader.schemas import agent_pb2, tape_pb2
 from whaletrader.services.feeds.publication import window_events
 from whaletrader.services.feeds.state import FeedsState, FeedsViews
-from whaletrader.services.feeds.tape import Window
+from whaletrader.services.feeds.tape_values import Window
 
 
 class FeedsAgent(Agent[FeedsState, FeedsViews]):

@@ -22,7 +22,7 @@ from whaletrader.runtime.pacing import Go, PacerLine, Phase, Report
 from whaletrader.runtime.requests import connect
 from whaletrader.schemas import tape_pb2
 from whaletrader.services.feeds.config import FeedsSettings
-from whaletrader.services.feeds.tape import Window
+from whaletrader.services.feeds.tape_values import Window
 
 _LOG = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from whaletrader.runtime.agent import Effect
 from whaletrader.runtime.service import EffectRetry
 from whaletrader.schemas import tape_pb2
-from whaletrader.services.feeds.tape import TapeMarket, Window
+from whaletrader.services.feeds.tape_values import TapeMarket, Window
 
 TIMEOUT_S = 30.0
 

@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 
 from whaletrader.domain.ids import derived_id
 from whaletrader.schemas import common_pb2, market_pb2, wallet_pb2
-from whaletrader.services.feeds.tape import TapeMarket, TapeResolution, TapeTrade, Window
+from whaletrader.services.feeds.tape_values import TapeMarket, TapeResolution, TapeTrade, Window
 
 VENUE = "polymarket"
 

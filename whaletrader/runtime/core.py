@@ -28,6 +28,7 @@ from whaletrader.runtime.codec import (
     type_name,
 )
 from whaletrader.runtime.log import Position, Record, Stored, partition_of
+from whaletrader.runtime.saved import SavedCore, SavedEffect, refill, shape_of
 from whaletrader.runtime.topics import BY_NAME, DEAD_LETTERS, SNAPSHOTS, journal_topic
 from whaletrader.schemas import agent_pb2
 
@@ -59,27 +60,6 @@ class Step:
     replies: dict[int, Message] = field(default_factory=dict)
     # Every event in full, by index of its input: what replay compares.
     events: list[tuple[int, str, Message]] = field(default_factory=list)
-
-
-class _SavedEffect(msgspec.Struct, frozen=True):
-    id: str
-    lane: str
-    type: str
-    payload: bytes
-    cause: str
-    correlation: str
-
-
-class _Saved(msgspec.Struct, frozen=True):
-    """The content of a snapshot."""
-
-    state: bytes
-    views: bytes
-    recent: list[int]
-    pending: list[_SavedEffect]
-    consumed: dict[str, int]
-    produced: dict[str, int]
-    now_ns: int
 
 
 class CorruptJournal(RuntimeError):
@@ -165,21 +145,11 @@ class Core:
 
     def snapshot(self, journal_offset: int) -> Record:
         """Return the record that restores this core without the journal so far."""
-        saved = _Saved(
+        saved = SavedCore(
             state=msgspec.msgpack.encode(self.agent.state),
             views=msgspec.msgpack.encode(self.agent.views),
             recent=list(self._recent),
-            pending=[
-                _SavedEffect(
-                    effect.id,
-                    effect.lane,
-                    type_name(effect.message),
-                    encode(effect.message),
-                    effect.cause,
-                    effect.correlation,
-                )
-                for effect in self.pending.values()
-            ],
+            pending=[SavedEffect.of(effect) for effect in self.pending.values()],
             consumed=dict(self.consumed),
             produced=dict(self.produced),
             now_ns=self.agent.now_ns,
@@ -204,17 +174,11 @@ class Core:
         """Take the state from a snapshot. False if it was made by another shape of state."""
         if snapshot.shape != shape_of(self.agent):
             return False
-        saved = msgspec.msgpack.decode(snapshot.payload, type=_Saved)
-        _refill(self.agent.state, saved.state)
-        _refill(self.agent.views, saved.views)
+        saved = msgspec.msgpack.decode(snapshot.payload, type=SavedCore)
+        refill(self.agent.state, saved.state)
+        refill(self.agent.views, saved.views)
         self._recent = OrderedDict.fromkeys(saved.recent)
-        self.pending = OrderedDict(
-            (
-                saw.id,
-                Effect(decode(saw.type, saw.payload), saw.lane, saw.id, saw.cause, saw.correlation),
-            )
-            for saw in saved.pending
-        )
+        self.pending = OrderedDict((it.id, it.effect()) for it in saved.pending)
         self.consumed = Counter(saved.consumed)
         self.produced = Counter(saved.produced)
         self.sequence = snapshot.sequence
@@ -359,19 +323,6 @@ class Core:
 def place(topic: str, partition: int) -> str:
     """Return the name under which records of a partition are counted."""
     return f"{topic}:{partition}"
-
-
-def shape_of(agent: Agent[Any, Any]) -> str:
-    """Return a fingerprint of the types of an agent's state and views."""
-    schema = msgspec.json.schema_components([type(agent.state), type(agent.views)])
-    return derived_id(msgspec.json.encode(schema, order="sorted").decode())
-
-
-def _refill(target: msgspec.Struct, payload: bytes) -> None:
-    # In place, because the agent's tables hold bound methods of its state and views.
-    saved = msgspec.msgpack.decode(payload, type=type(target))
-    for name in target.__struct_fields__:
-        setattr(target, name, getattr(saved, name))
 
 
 def _positions_after(inputs: Iterable[Input]) -> list[Position]:
