@@ -38,6 +38,8 @@ class ExchangeConfig(BaseModel):
     # 32 MB is a window of some 200,000 prints; more belongs into several windows.
     body_bytes_max: int = Field(32_000_000, ge=1_000)
     socket_backlog_frames_max: int = Field(20_000, ge=1)
+    geoblock_blocked: bool = Field(False, description="what /api/geoblock says of the caller")
+    geoblock_country: str = Field("CH", min_length=2, max_length=2)
     credential_seed: SecretStr = Field(
         SecretStr("local-exchange"),
         description="API keys derive from it, so that they outlive a restart",

@@ -105,8 +105,17 @@ async def _ready(request: Request) -> Response:
     return ok({"status": "ready", "boot_id": venue_of(request).boot_id})
 
 
-async def _geoblock(_: Request) -> Response:
-    return ok({"blocked": False, "ip": "127.0.0.1", "country": "CH", "region": "ZH"})
+async def _geoblock(request: Request) -> Response:
+    config = venue_of(request).config
+    caller = request.client.host if request.client else ""
+    return ok(
+        {
+            "blocked": config.geoblock_blocked,
+            "ip": caller,
+            "country": config.geoblock_country,
+            "region": "",
+        }
+    )
 
 
 async def _deployed(_: Request) -> Response:

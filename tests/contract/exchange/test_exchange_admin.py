@@ -10,7 +10,18 @@ from typing import Any
 import httpx
 import pytest
 from eth_account import Account
-from exchange_rig import ALICE_KEY, CONDITION, MARKET, NO, NS, T0, YES, Rig, rig
+
+from tests.contract.exchange.exchange_rig import (
+    ALICE_KEY,
+    CONDITION,
+    MARKET,
+    NO,
+    NS,
+    T0,
+    YES,
+    Rig,
+    rig,
+)
 
 ALICE = Account.from_key(ALICE_KEY).address
 

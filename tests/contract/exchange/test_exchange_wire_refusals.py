@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import websockets
 from eth_account import Account
-from exchange_rig import ALICE_KEY, BOB_KEY, CONDITION, NO, YES, Rig, rig
 from polymarket import AsyncSecureClient
 from polymarket._internal.hmac import build_hmac_signature
 from polymarket._internal.l1_auth import sign_api_key_auth
@@ -20,6 +19,7 @@ from py_clob_client.client import ClobClient as RetiredClient
 from py_clob_client.clob_types import OrderArgs
 from py_clob_client.exceptions import PolyApiException
 
+from tests.contract.exchange.exchange_rig import ALICE_KEY, BOB_KEY, CONDITION, NO, YES, Rig, rig
 from whaletrader.services.exchange.wire.hub import MarketSubscriber
 
 ALICE = Account.from_key(ALICE_KEY).address
@@ -291,7 +291,13 @@ async def test_one_who_does_not_read_is_cut_off_rather_than_fed_with_gaps() -> N
     assert frames == [b'{"n":0}', b'{"n":1}', None]
 
 
-async def test_geoblock_and_unknown_paths_answer_json(tape: Rig) -> None:
+async def test_geoblock_says_what_it_was_told_to_say(tape: Rig) -> None:
     assert (await tape.http.get("/api/geoblock")).json()["blocked"] is False
+    async with rig(geoblock_blocked=True, geoblock_country="US") as blocked:
+        answer = (await blocked.http.get("/api/geoblock")).json()
+        assert (answer["blocked"], answer["country"]) == (True, "US")
+
+
+async def test_unknown_paths_answer_json(tape: Rig) -> None:
     missing = await tape.http.get("/nowhere")
     assert (missing.status_code, missing.json()) == (404, {"error": "not found"})

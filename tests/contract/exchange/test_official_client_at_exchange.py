@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 from eth_account import Account
-from exchange_rig import (
+from polymarket import AsyncSecureClient
+from polymarket.errors import RequestRejectedError
+from polymarket.streams import MarketSpec, UserSpec
+
+from tests.contract.exchange.exchange_rig import (
     ALICE_KEY,
     BOB_KEY,
     CONDITION,
@@ -22,9 +26,6 @@ from exchange_rig import (
     Rig,
     rig,
 )
-from polymarket import AsyncSecureClient
-from polymarket.errors import RequestRejectedError
-from polymarket.streams import MarketSpec, UserSpec
 
 ALICE = Account.from_key(ALICE_KEY).address
 BOB = Account.from_key(BOB_KEY).address

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 from eth_account import Account
-from exchange_rig import ALICE_KEY, BOB_KEY, CONDITION, NO, YES, Rig, rig
 from py_clob_client_v2.client import ClobClient
 from py_clob_client_v2.clob_types import (
     AssetType,
@@ -23,6 +22,8 @@ from py_clob_client_v2.clob_types import (
     TradeParams,
 )
 from py_clob_client_v2.exceptions import PolyApiException
+
+from tests.contract.exchange.exchange_rig import ALICE_KEY, BOB_KEY, CONDITION, NO, YES, Rig, rig
 
 ALICE = Account.from_key(ALICE_KEY).address
 BOB = Account.from_key(BOB_KEY).address

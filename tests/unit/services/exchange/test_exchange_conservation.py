@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from exchange_venue import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.services.exchange.exchange_venue import (
     ALICE,
     BOB,
     CONDITION,
@@ -13,9 +16,6 @@ from exchange_venue import (
     tape_print,
     venue,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from whaletrader.services.exchange.engine.errors import OrderRefused
 from whaletrader.services.exchange.engine.model import MICRO, NS, OrderType, Resolution, Side
 

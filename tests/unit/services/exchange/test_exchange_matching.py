@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from exchange_venue import ALICE, BOB, BUY, NO, SELL, YES, market, venue
 
+from tests.unit.services.exchange.exchange_venue import (
+    ALICE,
+    BOB,
+    BUY,
+    NO,
+    SELL,
+    YES,
+    market,
+    venue,
+)
 from whaletrader.services.exchange.engine import rules
 from whaletrader.services.exchange.engine.errors import BadInstruction, OrderRefused
 from whaletrader.services.exchange.engine.fees import taker_fee_micro

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from exchange_venue import (
+
+from tests.unit.services.exchange.exchange_venue import (
     ALICE,
     BOB,
     BUY,
@@ -14,7 +15,6 @@ from exchange_venue import (
     tape_print,
     venue,
 )
-
 from whaletrader.services.exchange.engine import rules
 from whaletrader.services.exchange.engine.digest import digest
 from whaletrader.services.exchange.engine.errors import BadInstruction, OrderRefused
