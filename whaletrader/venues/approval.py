@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from whaletrader.domain.approval import ForgedApproval, signing_bytes
 from whaletrader.schemas import common_pb2, order_pb2, risk_pb2
 
-# (canonical bytes, signature) -> whether risk's public key signed exactly these bytes.
-VerifySignature = Callable[[bytes, bytes], bool]
+# (signed bytes, signature, key id); raises ForgedApproval unless a trusted key made it.
+VerifySignature = Callable[[bytes, bytes, str], None]
 
 _PROOF: Final = object()
 
@@ -45,18 +46,6 @@ class VerifiedApproval:
             raise ApprovalInvalid(reasons)
 
 
-def canonical_bytes(approval: risk_pb2.ApprovedTrade) -> bytes:
-    """Return the bytes that risk signs: the message without its meta and its signature.
-
-    Meta says how the message travelled and is stamped after the signature was made.
-    """
-    bare = risk_pb2.ApprovedTrade()
-    bare.CopyFrom(approval)
-    bare.ClearField("meta")
-    bare.ClearField("signature")
-    return bare.SerializeToString(deterministic=True)
-
-
 def verify_approval(
     approval: risk_pb2.ApprovedTrade, verify: VerifySignature, now_ns: int
 ) -> VerifiedApproval:
@@ -73,15 +62,19 @@ def validity(
     approval: risk_pb2.ApprovedTrade, verify: VerifySignature, now_ns: int
 ) -> list[common_pb2.Reason]:
     """Hold signature and expiry against an approval; return both rules with their outcome."""
-    signed = verify(canonical_bytes(approval), approval.signature)
+    forged = ""
+    try:
+        verify(signing_bytes(approval), approval.signature, approval.key_id)
+    except ForgedApproval as error:
+        forged = str(error)
     return [
         common_pb2.Reason(
             rule="approval.signature",
-            value=int(signed),
+            value=int(not forged),
             limit=1,
             unit=common_pb2.UNIT_COUNT,
-            passed=signed,
-            detail=f"key {approval.key_id}",
+            passed=not forged,
+            detail=forged or f"key {approval.key_id}",
         ),
         common_pb2.Reason(
             rule="approval.unexpired",

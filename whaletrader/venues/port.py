@@ -24,6 +24,18 @@ class OrderState(StrEnum):
     REJECTED = "rejected"
 
 
+class FillState(StrEnum):
+    """How far a fill is settled. Matched, mined and retrying are all provisional."""
+
+    PROVISIONAL = "provisional"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self is not FillState.PROVISIONAL
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """The venue took the order. `is_matched`: some of it was filled on arrival."""
@@ -65,7 +77,7 @@ class VenueFill:
     price_micro: int
     size_micro: int
     is_taker: bool
-    status: order_pb2.TradeStatus
+    state: FillState
     matched_ns: int
     updated_ns: int
 

@@ -20,8 +20,8 @@ from polymarket.models.clob.user_events import (
 )
 
 from whaletrader.domain.money import MICRO
-from whaletrader.schemas import order_pb2
 from whaletrader.venues.port import (
+    FillState,
     OrderPlaced,
     OrderState,
     StreamEvent,
@@ -31,13 +31,13 @@ from whaletrader.venues.port import (
 )
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_STATUSES: Final[dict[str, order_pb2.TradeStatus]] = {
-    "MATCHED": order_pb2.TRADE_STATUS_MATCHED,
-    "MATCHED_NOT_BROADCASTED": order_pb2.TRADE_STATUS_MATCHED,
-    "MINED": order_pb2.TRADE_STATUS_MINED,
-    "CONFIRMED": order_pb2.TRADE_STATUS_CONFIRMED,
-    "RETRYING": order_pb2.TRADE_STATUS_RETRYING,
-    "FAILED": order_pb2.TRADE_STATUS_FAILED,
+_STATES: Final = {
+    "MATCHED": FillState.PROVISIONAL,
+    "MATCHED_NOT_BROADCASTED": FillState.PROVISIONAL,
+    "MINED": FillState.PROVISIONAL,
+    "RETRYING": FillState.PROVISIONAL,
+    "CONFIRMED": FillState.CONFIRMED,
+    "FAILED": FillState.FAILED,
 }
 _OPEN_WORDS: Final = ("LIVE", "DELAYED", "UNMATCHED")
 _EXPIRED_WORDS: Final = ("CANCELED_EXPIRED_ORDER", "CANCELED_ORDER_TIMED_OUT")
@@ -165,7 +165,7 @@ def _fill(
         price_micro=micro(price),
         size_micro=micro(size),
         is_taker=is_taker,
-        status=_STATUSES[trade.status],
+        state=_STATES[trade.status],
         matched_ns=matched_ns,
         updated_ns=ns(trade.updated_at) or matched_ns,
     )

@@ -1,0 +1,91 @@
+"""Composition root of execution: `python -m whaletrader.services.execution`."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from whaletrader.runtime.clock import WallClock
+from whaletrader.runtime.run import run
+from whaletrader.runtime.service import Edge, Policy, Service
+from whaletrader.runtime.settings import Mode
+from whaletrader.schemas import order_pb2
+from whaletrader.services.execution.admission import Working
+from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy
+from whaletrader.services.execution.config import ExecutionSettings
+from whaletrader.services.execution.desk import Desk
+from whaletrader.services.execution.news import News
+from whaletrader.services.execution.performers import CancelPerformer, SubmitPerformer
+from whaletrader.services.execution.reconcile import Reconciler
+from whaletrader.services.execution.source import VenueSource
+from whaletrader.services.execution.trust import RiskKey
+from whaletrader.venues.errors import VenueUnavailable
+from whaletrader.venues.polymarket.client import environment_at
+from whaletrader.venues.polymarket.signer import LocalSigner
+from whaletrader.venues.polymarket.venue import PolymarketVenue, WalletSettings
+
+_LOG = logging.getLogger(__name__)
+
+# A send may meet one lost answer of ten seconds, the client's own limit, and then look twice.
+SUBMIT_POLICY = Policy(deadline_s=25.0, attempts_max=6, backoff_s=0.2)
+CANCEL_POLICY = Policy(deadline_s=25.0, attempts_max=6, backoff_s=0.2)
+
+
+def build(settings: ExecutionSettings) -> Service:
+    """Plug the agent into its venue."""
+    venue = PolymarketVenue(
+        LocalSigner(settings.key()),
+        WalletSettings(
+            environment_at(settings.exchange_url), settings.funder, settings.signature_type
+        ),
+    )
+    desk = Desk()
+    risk_key = RiskKey(settings.public_key_path)
+    now_ns = _now_ns(settings, desk)
+    news = News(venue.wallet, desk)
+    reconciler = Reconciler(venue, desk, news, now_ns)
+    policy = ExecutionPolicy(
+        lane=venue.wallet,
+        working=Working(settings.working_ns, settings.gtd_margin_s),
+        cancel_on_halt=settings.cancel_on_halt,
+        look_after_ns=settings.look_after_ms * 1_000_000,
+        unknown_grace_ns=settings.unknown_grace_s * 1_000_000_000,
+    )
+    submit = SubmitPerformer(venue, desk, reconciler, risk_key.verify, now_ns)
+
+    async def before() -> None:
+        await risk_key.load(settings.start_wait_s)
+        async with asyncio.timeout(settings.start_wait_s):
+            await _connected(venue)
+
+    return Service(
+        make_agent=lambda: ExecutionAgent(policy, risk_key.verify, venue.prepare),
+        edges={
+            order_pb2.SubmitOrder: Edge(submit, SUBMIT_POLICY),
+            order_pb2.CancelOrder: Edge(CancelPerformer(venue, reconciler), CANCEL_POLICY),
+        },
+        sources=(VenueSource(venue, news, reconciler, settings.reconcile_every_s),),
+        watcher=desk,
+        before=before,
+        after=venue.close,
+    )
+
+
+def _now_ns(settings: ExecutionSettings, desk: Desk) -> Callable[[], int]:
+    """In a demo time stands still between the tape's windows, also for what is under way."""
+    return desk.now_ns if settings.mode is Mode.DEMO else WallClock().now_ns
+
+
+async def _connected(venue: PolymarketVenue) -> None:
+    while True:
+        try:
+            await venue.connect()
+        except VenueUnavailable as error:
+            _LOG.warning("waiting for the venue: %s", error)
+            await asyncio.sleep(0.5)
+        else:
+            _LOG.info("trading wallet %s", venue.wallet)
+            return
+
+
+if __name__ == "__main__":
+    run(build(ExecutionSettings()))

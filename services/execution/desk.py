@@ -1,0 +1,85 @@
+"""What the edges may know of the running agent: read-only, always the newest state.
+
+Performers ask it right before they send, so that an order which was announced before a halt does
+not leave after it; the source asks it what is news. It sees a change as soon as the agent has
+decided it, which for a halt is before the commit is durable: the safe side.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from whaletrader.runtime.core import Core, Step
+from whaletrader.schemas import common_pb2, order_pb2
+from whaletrader.services.execution.admission import running
+from whaletrader.services.execution.lifecycle import order_of
+from whaletrader.services.execution.state import ExecutionState, FillStage, OrderRecord, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOrder:
+    """An order that we take to be on the book."""
+
+    order_id: str
+    condition_id: str
+    size_micro: int
+
+
+class Desk:
+    """Follows whichever core the shell has restored last."""
+
+    def __init__(self) -> None:
+        self._core: Core | None = None
+
+    def restored(self, core: Core) -> None:
+        self._core = core
+
+    def committed(self, core: Core, step: Step) -> None:
+        """Nothing to do: the state is looked at, not copied."""
+
+    def now_ns(self) -> int:
+        """Return the agent's time of its last commit."""
+        return self._core.agent.now_ns if self._core else 0
+
+    def running(self, order: order_pb2.OrderAnnounced) -> common_pb2.Reason:
+        """Return whether the order may leave now."""
+        return running(self._state, order.order.portfolio, order.order.side)
+
+    def phase(self, order_id: str) -> Phase | None:
+        """Return how far an order is, or None for one that was never announced."""
+        record = self._state.orders.get(order_id)
+        return record.phase if record else None
+
+    def stage(self, order_id: str, fill_id: str) -> FillStage | None:
+        """Return how far a fill is, or None for one that the agent has not met."""
+        record = self._state.orders.get(order_id)
+        fill = record.fills.get(fill_id) if record else None
+        return fill.stage if fill else None
+
+    def is_venue_closed(self, order_id: str) -> bool:
+        """Whether the agent knows that the venue has closed the order."""
+        record = self._state.orders.get(order_id)
+        return record is not None and record.venue_status != 0
+
+    def live_orders(self) -> list[LiveOrder]:
+        """Return the orders that should be on the book."""
+        return [
+            LiveOrder(order_of(record).order.order_id, record.condition_id, record.size_micro)
+            for record in self._records()
+            if record.phase is Phase.LIVE and not record.venue_status
+        ]
+
+    def venue_closed_orders(self) -> list[str]:
+        """Return the orders that the venue closed before they were filled, ever."""
+        return [name for name, record in self._state.orders.items() if record.venue_status]
+
+    def _records(self) -> Iterator[OrderRecord]:
+        yield from self._state.orders.values()
+
+    @property
+    def _state(self) -> ExecutionState:
+        if self._core is None:
+            return ExecutionState()
+        state = self._core.agent.state
+        if not isinstance(state, ExecutionState):
+            raise TypeError(f"the desk follows execution, not {self._core.agent.name}")
+        return state
