@@ -92,7 +92,8 @@ def test_all_our_fills_from_one_print_share_its_tenth_by_price_and_then_time() -
     first = v.place(ALICE, BUY, YES, 40, 10).order
     v.play(101)
     better = v.place(BOB, BUY, YES, 41, 10).order
-    later = v.place(BOB, BUY, YES, 40, 10).order
+    # The smaller id does not help the later order: time comes before it.
+    later = v.place(BOB, BUY, YES, 40, 10, order_id="0x00").order
     v.play(110, tape_print("p1", YES, 40, 150, 105))
     assert [o.matched_micro // MICRO for o in (better, first, later)] == [10, 5, 0]
 
