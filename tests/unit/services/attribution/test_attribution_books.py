@@ -1,7 +1,8 @@
 """What fills, reversals and resolutions do to profit, cash and positions."""
 
 import pytest
-from attribution_books import (
+
+from tests.unit.services.attribution.attribution_books import (
     DAY_NS,
     DOLLAR,
     HOUR_NS,
@@ -17,7 +18,6 @@ from attribution_books import (
     same_state,
     sold,
 )
-
 from whaletrader.schemas import common_pb2, order_pb2
 from whaletrader.services.attribution.config import AttributionSettings
 

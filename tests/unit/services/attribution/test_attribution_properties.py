@@ -4,7 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import msgspec
-from attribution_books import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.services.attribution.attribution_books import (
     HOUR_NS,
     STARTING_CASH,
     Books,
@@ -13,9 +16,6 @@ from attribution_books import (
     resolved,
     same_state,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from whaletrader.domain.money import notional
 from whaletrader.runtime.core import Core
 from whaletrader.schemas import agent_pb2, common_pb2, order_pb2

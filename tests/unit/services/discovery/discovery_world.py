@@ -1,0 +1,144 @@
+"""A discovery agent driven record by record, with its timer, over made-up or recorded markets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+from google.protobuf.message import Message
+
+from whaletrader.domain.ids import derived_id
+from whaletrader.runtime.agent import Effect
+from whaletrader.runtime.codec import Envelope, meta_of, to_record
+from whaletrader.runtime.core import Core, Inline, Input
+from whaletrader.runtime.log import Stored
+from whaletrader.schemas import agent_pb2, common_pb2, market_pb2, wallet_pb2, whale_pb2
+from whaletrader.services.discovery.agent import DiscoveryAgent
+from whaletrader.services.discovery.config import DiscoverySettings
+from whaletrader.services.feeds.tape import Tape
+
+SHARE = 1_000_000
+HOUR_NS = 3_600 * 10**9
+START_NS = 20_000 * 24 * HOUR_NS
+
+BUY, SELL = common_pb2.SIDE_BUY, common_pb2.SIDE_SELL
+
+
+@dataclass
+class World:
+    """Steps messages one by one at their event time; fires the timer when it is due."""
+
+    settings: DiscoverySettings = field(default_factory=DiscoverySettings)
+    said: list[Message] = field(default_factory=list)
+    entries: list[tuple[agent_pb2.JournalEntry, Input]] = field(default_factory=list)
+    timer: Effect | None = None
+    now_ns: int = START_NS
+
+    def __post_init__(self) -> None:
+        self.core = Core(DiscoveryAgent(self.settings))
+
+    @property
+    def state(self):
+        return self.core.agent.state
+
+    def tell(self, message: Message, at_ns: int | None = None, event_id: str = "") -> list[Message]:
+        """Step the message as a record; return what was said because of it."""
+        self.now_ns = self.now_ns + 1 if at_ns is None else at_ns
+        self.fire_until(self.now_ns)
+        meta = meta_of(message)
+        meta.id = event_id or derived_id("test", len(self.entries))
+        meta.event_time_ns = self.now_ns
+        record = to_record(Envelope("market.data", "key", message))
+        return self._step(
+            Stored("market.data", 0, len(self.entries), "k", record.value, record.headers, 0)
+        )
+
+    def fire_until(self, now_ns: int) -> list[Message]:
+        """Fire the timer as often as it falls due by then; return what was said."""
+        heard: list[Message] = []
+        while self.timer is not None and self.timer.message.due_ns <= now_ns:
+            effect, self.timer = self.timer, None
+            fired = agent_pb2.TimerFired(
+                timer_id=effect.message.timer_id, due_ns=effect.message.due_ns
+            )
+            fired.meta.id = derived_id("timer", effect.id)
+            fired.meta.event_time_ns = self.now_ns = effect.message.due_ns
+            heard += self._step(Inline(fired, effect.id))
+        self.now_ns = now_ns
+        return heard
+
+    def _step(self, item: Input) -> list[Message]:
+        step = self.core.step([item], self.now_ns)
+        self.entries.append((step.entry, item))
+        for effect in step.effects:
+            assert isinstance(effect.message, agent_pb2.SetTimer)
+            assert self.timer is None
+            self.timer = effect
+        heard = [event for _, topic, event in step.events if topic]
+        self.said += heard
+        return heard
+
+    def restored(self) -> Core:
+        """Return a core that has only followed the journal."""
+        fresh = Core(DiscoveryAgent(self.settings))
+        for entry, item in self.entries:
+            fresh.follow(entry, {0: item} if isinstance(item, Stored) else {})
+        return fresh
+
+    def of(self, kind: type) -> list:
+        return [event for event in self.said if isinstance(event, kind)]
+
+    def score(self, wallet: str) -> whale_pb2.Score:
+        return [e for e in self.of(whale_pb2.WhaleScored) if e.wallet == wallet][-1].score
+
+
+def state_bytes(core: Core) -> bytes:
+    return msgspec.msgpack.encode((core.agent.state, core.agent.views))
+
+
+def listed(market: str, rate: int = 0, exponent: int = 1) -> market_pb2.MarketListed:
+    return market_pb2.MarketListed(condition_id=market, fee_rate_micro=rate, fee_exponent=exponent)
+
+
+def traded(
+    wallet: str, market: str, side: int = BUY, price: int = 500_000, size: int = 10 * SHARE, **other
+) -> wallet_pb2.WalletTraded:
+    return wallet_pb2.WalletTraded(
+        wallet=wallet,
+        condition_id=market,
+        side=side,
+        price_micro=price,
+        size_micro=size,
+        **{"token_id": f"{market}-yes", **other},
+    )
+
+
+def resolved(market: str, *, yes: bool = True) -> market_pb2.MarketResolved:
+    return market_pb2.MarketResolved(
+        condition_id=market, winning_token_id=f"{market}-{'yes' if yes else 'no'}"
+    )
+
+
+def messages(tape: Tape) -> Iterator[tuple[int, Message]]:
+    """Yield the tape as discovery's topics carry it, by time: listings, trades, resolutions."""
+    rows: list[tuple[int, int, Message]] = [
+        (market.opens_at_ns, 0, listed(market.condition_id, market.fee_rate_micro))
+        for market in tape.markets
+    ]
+    for trade in tape.trades:
+        side = BUY if trade.side == "BUY" else SELL
+        message = traded(
+            trade.wallet,
+            trade.condition_id,
+            side,
+            trade.price_micro,
+            trade.size_micro,
+            token_id=trade.token_id,
+        )
+        rows.append((trade.at_ns, 1, message))
+    for end in tape.resolutions:
+        message = market_pb2.MarketResolved(
+            condition_id=end.condition_id, winning_token_id=end.winning_token_id
+        )
+        rows.append((end.at_ns, 2, message))
+    for at_ns, _, message in sorted(rows, key=lambda row: row[:2]):
+        yield at_ns, message
