@@ -41,6 +41,7 @@ def main() -> None:
             edges={tape_pb2.PlayWindow: Edge(player, PLAY_POLICY)},
             sources=(pacer,),
             watcher=pacer,
+            before=lambda: player.fund(settings.wallet, settings.collateral_usd),
             after=player.close,
         ),
         # Feeds gives the pace; it cannot follow it.

@@ -34,6 +34,12 @@ class FeedsSettings(BaseSettings):
         "execution",
         "attribution",
     )
+    # The demo's trading wallet (the public development account 0 of every EVM test chain) and
+    # what the local exchange gives it to trade with.
+    wallet: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")] = (
+        "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+    )
+    collateral_usd: Annotated[int, Field(gt=0)] = 10_000
     exchange_url: Annotated[str, Field(validation_alias="WHALETRADER_EXCHANGE_URL")] = ""
     nats_url: Annotated[SecretStr, Field(validation_alias="WHALETRADER_NATS_URL")] = SecretStr(
         "nats://127.0.0.1:4222"

@@ -4,6 +4,7 @@ Called by the shell as the performer of PlayWindow. Repeating a window is harmle
 exchange answers a window that it has seen with the answer it gave before.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from whaletrader.schemas import tape_pb2
 from whaletrader.services.feeds.tape_values import TapeMarket, Window
 
 TIMEOUT_S = 30.0
+FUND_ATTEMPTS_MAX = 60
+FUND_PAUSE_S = 0.5
 
 
 class ExchangeRefused(RuntimeError):
@@ -44,6 +47,19 @@ class TapePlayer:
                 for address, facts in sorted(answer["facts"].items())
             ],
         )
+
+    async def fund(self, wallet: str, collateral_usd: int) -> None:
+        """Give the demo's wallet its money, once, waiting for an exchange that is starting."""
+        body = {"address": wallet, "collateral": str(collateral_usd)}
+        for attempt in range(FUND_ATTEMPTS_MAX):
+            try:
+                await self._post("/admin/accounts", body)
+            except EffectRetry:
+                if attempt == FUND_ATTEMPTS_MAX - 1:
+                    raise
+                await asyncio.sleep(FUND_PAUSE_S)
+            else:
+                return
 
     async def close(self) -> None:
         await self._client.aclose()

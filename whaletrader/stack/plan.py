@@ -48,6 +48,10 @@ def plan(options: StackOptions) -> Plan:
         "WHALETRADER_EXCHANGE_PORT": str(exchange_port),
         "WHALETRADER_EXCHANGE_URL": f"http://{LOOPBACK}:{exchange_port}",
         "WHALETRADER_GATEWAY_PORT": str(gateway_port),
+        # Risk makes its keys in its own folder; execution needs the public half.
+        "WHALETRADER_RISK_PUBLIC_KEY_PATH": str(
+            options.data_dir / "agents" / "risk" / "keys" / "risk.pub.pem"
+        ),
     }
     servers = tuple(spec.name for spec in specs)
     agents = agent_specs(options.mode, servers, settings, options.data_dir)

@@ -28,17 +28,22 @@ from whaletrader.stack.spec import ProcessSpec
 
 @dataclass(frozen=True)
 class AgentRow:
-    """One agent. `after` names agents that must have been ready once before it starts."""
+    """One agent. `after` names agents that must have been ready once before it starts.
+
+    `port_setting` names the setting with the port that it is given as `--port` and asked for its
+    health on: the exchange serves one port, and people start it alone.
+    """
 
     name: str
     after: tuple[str, ...] = ()
     modes: tuple[Mode, ...] = ("demo", "paper")
+    port_setting: str = ""
 
 
 # Every agent also waits for the servers. Few depend on each other: the log keeps what one has
 # missed, so only those who call another directly name it.
 AGENTS: tuple[AgentRow, ...] = (
-    AgentRow("exchange"),
+    AgentRow("exchange", port_setting="WHALETRADER_EXCHANGE_PORT"),
     AgentRow("feeds", after=("exchange",)),
     AgentRow("discovery"),
     AgentRow("intelligence"),
@@ -69,8 +74,13 @@ def agent_specs(
     for row in rows:
         if missing := set(row.after) - names:
             raise BadTable(f"'{row.name}' comes after {sorted(missing)}, not part of mode {mode}")
-        port = free_port(taken)
-        taken.add(port)
+        arguments: tuple[str, ...] = ()
+        if row.port_setting:
+            port = int(settings[row.port_setting])
+            arguments = ("--port", str(port))
+        else:
+            port = free_port(taken)
+            taken.add(port)
         folder = data_dir / "agents" / row.name
         folder.mkdir(parents=True, exist_ok=True)
         own = {
@@ -81,7 +91,7 @@ def agent_specs(
         specs.append(
             ProcessSpec(
                 name=row.name,
-                argv=(sys.executable, "-m", f"whaletrader.services.{row.name}"),
+                argv=(sys.executable, "-m", f"whaletrader.services.{row.name}", *arguments),
                 env={**settings, **own},
                 depends_on=(*servers, *row.after),
                 ready=HttpReady(port),
