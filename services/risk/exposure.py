@@ -220,7 +220,8 @@ def _kept_for_rest(desk: Desk, order: order_pb2.OrderRef, rest: int, left: int) 
 
 
 def _with_settlement(desk: Desk, booking: Booking) -> Booking:
-    """Settle at once what was booked in a market that is decided already."""
+    """Settle at once what was booked in a market that is decided already, and what money a
+    holding of nothing still counts: a purchase was undone after its shares were sold."""
     change = booking.changes[-1]
     lot = desk.state.lot(change.token_id, change.leader) or Lot(change.condition_id)
     after = Lot(
@@ -228,8 +229,9 @@ def _with_settlement(desk: Desk, booking: Booking) -> Booking:
         lot.size_micro + change.position_delta_micro,
         lot.cost_micro + change.cost_delta_micro,
     )
-    winner = desk.views.winners.get(change.condition_id)
-    if winner is not None and (after.size_micro or after.cost_micro):
+    winner = desk.views.winners.get(change.condition_id, "")
+    is_over = winner or not after.size_micro
+    if is_over and (after.size_micro or after.cost_micro):
         booking.events.append(_settle(desk, after, change.token_id, change.leader, winner))
     elif after.size_micro < 0:
         booking.alerts.append((Alert.OVERSOLD, change.token_id))

@@ -1,0 +1,240 @@
+"""A risk agent under the core, and the messages that the others would send it.
+
+Everything goes in as inline input, so no duplicate is dropped before the agent sees it.
+"""
+
+from decimal import Decimal
+from itertools import count
+from typing import TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from google.protobuf.message import Message
+
+from whaletrader.domain.approval import ApprovalSigner
+from whaletrader.domain.ids import derived_id
+from whaletrader.runtime.core import Core, Inline, Step
+from whaletrader.schemas import (
+    agent_pb2,
+    common_pb2,
+    control_pb2,
+    market_pb2,
+    order_pb2,
+    risk_pb2,
+)
+from whaletrader.services.risk.agent import RiskAgent
+from whaletrader.services.risk.config import RiskSettings
+from whaletrader.services.risk.state import RiskState
+
+M = TypeVar("M", bound=Message)
+
+USD = 1_000_000
+SHARE = 1_000_000
+S = 1_000_000_000
+DAY = 86_400 * S
+# 2025-09-01T12:00:00Z
+NOW = 1_756_728_000 * S
+BUY = common_pb2.SIDE_BUY
+SELL = common_pb2.SIDE_SELL
+HALT = control_pb2.CONTROL_ACTION_HALT
+RESUME = control_pb2.CONTROL_ACTION_RESUME
+FLATTEN = control_pb2.CONTROL_ACTION_FLATTEN
+MARKETS = ("0xa", "0xb", "0xc")
+WHALES = ("0xw1", "0xw2")
+
+_PEM = Ed25519PrivateKey.from_private_bytes(bytes(range(32))).private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+)
+SIGNER = ApprovalSigner(_PEM)
+SETTINGS = RiskSettings()
+# No Kelly stake is reached before the limit under test.
+GENEROUS = SETTINGS.model_copy(update={"kelly_ratio": Decimal(1)})
+
+
+def yes(condition: str) -> str:
+    return f"{condition}-yes"
+
+
+def no(condition: str) -> str:
+    return f"{condition}-no"
+
+
+def agent(settings: RiskSettings = SETTINGS) -> RiskAgent:
+    return RiskAgent(settings, SIGNER.sign, SIGNER.key_id)
+
+
+class Room:
+    """A running risk agent; keeps its journal."""
+
+    def __init__(self, settings: RiskSettings = SETTINGS, *, fee_rate_micro: int = 0) -> None:
+        self.settings = settings
+        self.core = Core(agent(settings))
+        self.now_ns = NOW
+        self.entries: list[agent_pb2.JournalEntry] = []
+        self.steps: list[Step] = []
+        self._ids = count()
+        for condition in MARKETS:
+            self.tell(listing(condition, fee_rate_micro=fee_rate_micro))
+            for token in (yes(condition), no(condition)):
+                self.print_price(condition, token, 500_000)
+
+    @property
+    def state(self) -> RiskState:
+        state = self.core.agent.state
+        assert isinstance(state, RiskState)
+        return state
+
+    def tell(self, message: Message, effect_id: str = "") -> Step:
+        meta = message.meta  # type: ignore[attr-defined]
+        meta.id = meta.id or derived_id("input", next(self._ids))
+        meta.event_time_ns = meta.event_time_ns or self.now_ns
+        step = self.core.step([Inline(message, effect_id)], self.now_ns)
+        assert "dead.letter" not in {topic for _, topic, _ in step.events}, step.events
+        self.entries.append(step.entry)
+        self.steps.append(step)
+        return step
+
+    def ask(self, proposal: risk_pb2.TradeProposal) -> risk_pb2.ApprovedTrade:
+        """Return the approval, or fail with the reasons against it."""
+        answer = self.answer(proposal)
+        assert isinstance(answer, risk_pb2.ApprovedTrade), answer
+        return answer
+
+    def refusal(self, proposal: risk_pb2.TradeProposal) -> str:
+        """Return the rule that refused the proposal."""
+        answer = self.answer(proposal)
+        assert isinstance(answer, risk_pb2.RejectedTrade), answer
+        first = next(reason for reason in answer.reasons if not reason.passed)
+        assert first.rule == answer.rule
+        return answer.rule
+
+    def answer(self, proposal: risk_pb2.TradeProposal) -> Message:
+        return self.tell(proposal).replies[0]
+
+    def proposal(self, **changes: object) -> risk_pb2.TradeProposal:
+        terms: dict[str, object] = {
+            "portfolio": "main",
+            "leader": WHALES[0],
+            "strategy": "copy",
+            "condition_id": MARKETS[0],
+            "token_id": yes(MARKETS[0]),
+            "side": BUY,
+            "limit_price_micro": 500_000,
+            "max_size_micro": 1_000 * SHARE,
+            "fair_value_micro": 600_000,
+            "deadline_ns": self.now_ns + S // 4,
+        }
+        return risk_pb2.TradeProposal(**{**terms, **changes})  # type: ignore[arg-type]
+
+    def print_price(self, condition: str, token: str, price_micro: int) -> None:
+        self.tell(
+            market_pb2.TradePrinted(
+                condition_id=condition,
+                token_id=token,
+                side=BUY,
+                price_micro=price_micro,
+                size_micro=SHARE,
+            )
+        )
+
+    def resolve(self, condition: str, winner: str) -> Step:
+        return self.tell(market_pb2.MarketResolved(condition_id=condition, winning_token_id=winner))
+
+    def control(self, action: control_pb2.ControlAction.ValueType) -> Step:
+        return self.tell(
+            control_pb2.ControlOrdered(portfolio="main", action=action, operator="ann", note="why")
+        )
+
+    def fire(self, approval: risk_pb2.ApprovedTrade) -> Step:
+        """Let the approval's timer fire, when it is due."""
+        effect = next(
+            effect
+            for effect in self.core.pending.values()
+            if isinstance(effect.message, agent_pb2.SetTimer)
+            and effect.message.timer_id.endswith(approval.approval_id)
+        )
+        due = effect.message
+        assert isinstance(due, agent_pb2.SetTimer)
+        self.now_ns = max(self.now_ns, due.due_ns)
+        fired = agent_pb2.TimerFired(timer_id=due.timer_id, due_ns=due.due_ns)
+        return self.tell(fired, effect.id)
+
+    def buy(self, **changes: object) -> risk_pb2.ApprovedTrade:
+        """Buy and fill in full at the limit, confirmed and closed."""
+        approval = self.ask(self.proposal(**changes))
+        self.work(approval)
+        return approval
+
+    def work(self, approval: risk_pb2.ApprovedTrade, fee_micro: int = 0) -> None:
+        order = order_of(approval)
+        fill = fill_of(order, fee_micro=fee_micro)
+        self.tell(order_pb2.OrderAnnounced(order=order))
+        self.tell(order_pb2.OrderMatched(order=order, fill=fill))
+        self.tell(order_pb2.OrderConfirmed(order=order, fill=fill))
+        self.tell(closed(order, fill.size_micro))
+
+    def restored(self) -> RiskState:
+        """Return the state that the journal alone gives."""
+        core = Core(agent(self.settings))
+        for entry in self.entries:
+            core.follow(entry, {})
+        state = core.agent.state
+        assert isinstance(state, RiskState)
+        return state
+
+
+def listing(condition: str, **changes: object) -> market_pb2.MarketListed:
+    terms: dict[str, object] = {
+        "condition_id": condition,
+        "tokens": [
+            market_pb2.OutcomeToken(token_id=yes(condition), outcome="Yes"),
+            market_pb2.OutcomeToken(token_id=no(condition), outcome="No"),
+        ],
+        "tick_size_micro": 10_000,
+        "min_size_micro": 5 * SHARE,
+        "fee_exponent": 1,
+        "opens_ns": NOW - DAY,
+        "ends_ns": NOW + 30 * DAY,
+    }
+    return market_pb2.MarketListed(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def order_of(approval: risk_pb2.ApprovedTrade, **changes: object) -> order_pb2.OrderRef:
+    terms: dict[str, object] = {
+        "order_id": f"order-{approval.approval_id}",
+        "approval_id": approval.approval_id,
+        "proposal_id": approval.proposal_id,
+        "portfolio": approval.portfolio,
+        "leader": approval.leader,
+        "strategy": approval.strategy,
+        "condition_id": approval.condition_id,
+        "token_id": approval.token_id,
+        "side": approval.side,
+        "price_micro": approval.limit_price_micro,
+        "size_micro": approval.size_micro,
+    }
+    return order_pb2.OrderRef(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def fill_of(order: order_pb2.OrderRef, **changes: object) -> order_pb2.Fill:
+    terms: dict[str, object] = {
+        "trade_id": f"trade-{order.order_id}",
+        "price_micro": order.price_micro,
+        "size_micro": order.size_micro,
+    }
+    return order_pb2.Fill(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def closed(order: order_pb2.OrderRef, filled_micro: int) -> order_pb2.OrderClosed:
+    return order_pb2.OrderClosed(
+        order=order, status=order_pb2.CLOSE_STATUS_CANCELLED, filled_size_micro=filled_micro
+    )
+
+
+def said(step: Step, kind: type[M]) -> list[M]:
+    """Return the events of that type that the step emitted."""
+    return [event for _, _, event in step.events if isinstance(event, kind)]
+
+
+def alerts(step: Step) -> list[str]:
+    return [alert.rule for alert in said(step, risk_pb2.RiskAlerted)]

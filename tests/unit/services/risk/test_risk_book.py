@@ -1,0 +1,429 @@
+"""The book: what order events change, once each, in whatever order they come."""
+
+import pytest
+
+from tests.unit.services.risk.risk_room import (
+    GENEROUS,
+    MARKETS,
+    NOW,
+    SELL,
+    SHARE,
+    SIGNER,
+    USD,
+    WHALES,
+    Room,
+    S,
+    agent,
+    alerts,
+    closed,
+    fill_of,
+    no,
+    order_of,
+    said,
+    yes,
+)
+from whaletrader.domain.approval import ApprovalVerifier, signing_bytes
+from whaletrader.runtime.core import Core, Inline
+from whaletrader.schemas import agent_pb2, common_pb2, order_pb2, risk_pb2
+from whaletrader.services.risk import sizing, state
+from whaletrader.services.risk.rules import Alert, Rule
+
+SLACK = sizing.ROUNDING_SLACK_MICRO
+
+
+def held(room: Room, token: str = yes(MARKETS[0]), leader: str = WHALES[0]) -> int:
+    lot = room.state.lot(token, leader)
+    return lot.size_micro if lot else 0
+
+
+def bought(room: Room, shares: int = 100) -> risk_pb2.ApprovedTrade:
+    return room.ask(room.proposal(max_size_micro=shares * SHARE))
+
+
+def test_an_approval_is_signed_expires_and_names_its_cause() -> None:
+    room = Room()
+    proposal = room.proposal()
+    step = room.tell(proposal)
+    approval = step.replies[0]
+    assert isinstance(approval, risk_pb2.ApprovedTrade)
+    ApprovalVerifier([SIGNER.public_pem()]).verify(
+        signing_bytes(approval), approval.signature, approval.key_id
+    )
+    assert approval.expires_ns == NOW + 60 * S
+    assert approval.meta.cause == approval.proposal_id == proposal.meta.id
+    assert ("trade.approved", approval) in [(topic, event) for _, topic, event in step.events]
+    timer = step.effects[0].message
+    assert isinstance(timer, agent_pb2.SetTimer)
+    assert timer.due_ns == NOW + 120 * S
+
+
+def test_asked_twice_the_answer_is_the_same_bytes_and_nothing_new_is_said() -> None:
+    room = Room()
+    for changes in ({}, {"portfolio": "other"}):
+        proposal = room.proposal(**changes)
+        first = room.tell(proposal)
+        reserved = room.state.reserved_micro
+        room.now_ns += 3_600 * S
+        second = room.tell(proposal)
+        assert first.replies[0].SerializeToString() == second.replies[0].SerializeToString()
+        assert not second.events
+        assert not second.effects
+        assert room.state.reserved_micro == reserved
+        room.now_ns -= 3_600 * S
+
+
+def test_an_altered_proposal_under_a_known_id_gets_the_first_verdict() -> None:
+    room = Room()
+    proposal = room.proposal(max_size_micro=10 * SHARE)
+    first = room.ask(proposal)
+    proposal.max_size_micro = 100 * SHARE
+    assert room.ask(proposal) == first
+
+
+def test_a_proposal_without_an_id_gets_no_answer_and_is_kept_as_a_dead_letter() -> None:
+    core = Core(agent())
+    step = core.step([Inline(Room().proposal())], NOW)
+    assert not step.replies
+    assert [topic for _, topic, _ in step.events] == ["dead.letter"]
+
+
+def test_money_moves_from_set_aside_to_the_holding_and_the_better_price_is_set_free() -> None:
+    room = Room()
+    approval = bought(room)
+    assert room.state.reserved_micro == 50 * USD + SLACK
+    order = order_of(approval)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    half = fill_of(order, trade_id="t1", size_micro=50 * SHARE, price_micro=400_000)
+    room.tell(order_pb2.OrderMatched(order=order, fill=half))
+    assert held(room) == 50 * SHARE
+    assert room.state.cash_micro == 9_980 * USD
+    assert room.state.reserved_micro == 25 * USD + SLACK
+    assert room.state.exposure_micro == 45 * USD + SLACK
+    room.tell(closed(order, 50 * SHARE))
+    assert room.state.reserved_micro == 0
+    assert room.state.exposure_micro == 20 * USD
+    # Its fill is still provisional.
+    assert approval.approval_id in room.state.approvals
+    room.tell(order_pb2.OrderConfirmed(order=order, fill=half))
+    assert approval.approval_id not in room.state.approvals
+
+
+def test_every_fact_told_again_changes_nothing() -> None:
+    room = Room()
+    approval = bought(room)
+    order = order_of(approval)
+    fill = fill_of(order, fee_micro=1_000)
+    story = [
+        order_pb2.OrderAnnounced(order=order),
+        order_pb2.OrderMatched(order=order, fill=fill),
+        order_pb2.OrderConfirmed(order=order, fill=fill),
+        closed(order, fill.size_micro),
+    ]
+    for length in range(len(story)):
+        room.tell(story[length])
+        after = room.restored()
+        for message in story[: length + 1]:
+            message.meta.Clear()
+            step = room.tell(message)
+            assert not said(step, risk_pb2.ExposureChanged)
+            assert not alerts(step)
+        assert room.state == after
+    assert room.state.cash_micro == 9_950 * USD - 1_000
+    assert held(room) == 100 * SHARE
+
+
+def test_a_reversed_fill_is_undone_to_the_micro_unit() -> None:
+    room = Room()
+    approval = bought(room)
+    order = order_of(approval)
+    fill = fill_of(order, fee_micro=1_230)
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    room.tell(order_pb2.OrderReversed(order=order, fill=fill))
+    room.tell(closed(order, 0))
+    assert held(room) == 0
+    assert room.state.cash_micro == 10_000 * USD
+    assert room.state.exposure_micro == room.state.fees_micro == 0
+    assert not room.state.lots
+    # The match told again does not bring it back.
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    assert held(room) == 0
+
+
+def test_a_reversal_that_overtakes_its_match_wins() -> None:
+    room = Room()
+    order = order_of(bought(room))
+    fill = fill_of(order)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    room.tell(order_pb2.OrderReversed(order=order, fill=fill))
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    assert held(room) == 0
+
+
+def test_a_final_fill_whose_match_was_never_heard_of_is_booked() -> None:
+    room = Room()
+    order = order_of(bought(room))
+    room.tell(order_pb2.OrderConfirmed(order=order, fill=fill_of(order)))
+    assert held(room) == 100 * SHARE
+
+
+def test_a_fill_said_to_be_final_and_undone_stands_as_booked_and_a_person_is_told() -> None:
+    room = Room()
+    for first, second, shares in (
+        (order_pb2.OrderConfirmed, order_pb2.OrderReversed, 100),
+        (order_pb2.OrderReversed, order_pb2.OrderConfirmed, 100),
+    ):
+        order = order_of(bought(room, 100))
+        fill = fill_of(order)
+        room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+        room.tell(first(order=order, fill=fill))
+        step = room.tell(second(order=order, fill=fill))
+        assert alerts(step) == [Alert.FILL_CONTRADICTED]
+        assert held(room) == shares * SHARE
+
+
+def test_an_unknown_order_keeps_its_money_and_outlives_its_approval() -> None:
+    room = Room()
+    approval = bought(room)
+    room.tell(order_pb2.OrderAnnounced(order=order_of(approval)))
+    room.tell(order_pb2.OrderUnknown(order=order_of(approval)))
+    room.fire(approval)
+    assert room.state.reserved_micro == 50 * USD + SLACK
+
+
+def test_an_approval_that_no_order_came_of_is_set_free_when_it_expires_and_not_before() -> None:
+    room = Room()
+    approval = bought(room)
+    assert room.state.reserved_micro
+    room.fire(approval)
+    assert room.state.reserved_micro == room.state.exposure_micro == 0
+    assert not room.state.approvals
+
+
+def test_an_approval_that_was_refused_is_set_free_but_not_one_that_was_used() -> None:
+    room = Room()
+    used, unused = bought(room), bought(room)
+    room.tell(order_pb2.OrderAnnounced(order=order_of(used)))
+    for approval in (used, unused):
+        room.tell(order_pb2.ApprovalRefused(approval_id=approval.approval_id, portfolio="main"))
+    assert list(room.state.approvals) == [used.approval_id]
+    assert room.state.reserved_micro == 50 * USD + SLACK
+
+
+def test_an_order_that_appears_after_its_approval_was_set_free_is_set_aside_again() -> None:
+    room = Room()
+    approval = bought(room)
+    room.fire(approval)
+    step = room.tell(order_pb2.OrderAnnounced(order=order_of(approval)))
+    assert alerts(step) == [Alert.LATE_ORDER]
+    assert room.state.reserved_micro == 50 * USD + SLACK
+    room.work(approval)
+    assert held(room) == 100 * SHARE
+    assert room.state.reserved_micro == 0
+    assert not room.state.approvals
+
+
+def test_an_order_that_nobody_approved_is_booked_and_a_person_is_told() -> None:
+    room = Room()
+    stranger = bought(Room(), 40)
+    order = order_of(stranger)
+    assert alerts(room.tell(order_pb2.OrderAnnounced(order=order))) == [Alert.UNAPPROVED_ORDER]
+    assert room.state.exposure_micro == 20 * USD + SLACK
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill_of(order)))
+    assert held(room) == 40 * SHARE
+    assert room.state.cash_micro == 9_980 * USD
+    assert room.state == room.restored()
+
+
+def test_a_second_order_under_one_approval_comes_on_top_and_a_person_is_told() -> None:
+    room = Room()
+    approval = bought(room)
+    room.tell(order_pb2.OrderAnnounced(order=order_of(approval)))
+    twin = order_of(approval, order_id="twin")
+    assert alerts(room.tell(order_pb2.OrderAnnounced(order=twin))) == [Alert.SECOND_ORDER]
+    assert room.state.reserved_micro == 2 * (50 * USD + SLACK)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size_micro": 100 * SHARE + 1},
+        {"price_micro": 510_000},
+        {"side": SELL},
+        {"token_id": no(MARKETS[0])},
+    ],
+)
+def test_an_order_beyond_its_approval_is_noticed(changes: dict[str, object]) -> None:
+    room = Room()
+    order = order_of(bought(room), **changes)
+    assert alerts(room.tell(order_pb2.OrderAnnounced(order=order))) == [Alert.ORDER_TOO_LARGE]
+
+
+@pytest.mark.parametrize("changes", [{"size_micro": 101 * SHARE}, {"price_micro": 510_000}])
+def test_a_fill_beyond_its_order_is_booked_as_it_is_and_noticed(changes: dict[str, int]) -> None:
+    room = Room()
+    order = order_of(bought(room))
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    fill = fill_of(order, **changes)
+    step = room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    assert Alert.FILL_BEYOND_ORDER in alerts(step)
+    assert held(room) == fill.size_micro
+
+
+def test_an_order_smaller_than_its_approval_sets_the_difference_free() -> None:
+    room = Room()
+    order = order_of(bought(room), size_micro=60 * SHARE)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    assert room.state.reserved_micro == 30 * USD + SLACK
+
+
+def test_a_close_that_overtakes_a_fill_keeps_money_for_that_fill() -> None:
+    room = Room()
+    approval = bought(room)
+    order = order_of(approval)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    room.tell(closed(order, 60 * SHARE))
+    assert room.state.reserved_micro == 30 * USD + SLACK
+    fill = fill_of(order, size_micro=60 * SHARE)
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    assert room.state.reserved_micro == 0
+    assert room.state.exposure_micro == 30 * USD
+    room.tell(order_pb2.OrderConfirmed(order=order, fill=fill))
+    assert not room.state.approvals
+
+
+def test_a_close_whose_fills_never_come_is_set_free_when_the_market_is_decided() -> None:
+    room = Room()
+    order = order_of(bought(room))
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    room.tell(closed(order, 60 * SHARE))
+    room.resolve(MARKETS[0], yes(MARKETS[0]))
+    assert room.state.exposure_micro == room.state.reserved_micro == 0
+
+
+def test_a_sale_takes_its_share_of_the_cost_and_realises_the_rest() -> None:
+    room = Room(GENEROUS)
+    room.buy(max_size_micro=100 * SHARE)
+    sale = room.ask(room.proposal(side=SELL, limit_price_micro=700_000, max_size_micro=40 * SHARE))
+    assert sale.size_micro == 40 * SHARE
+    room.work(sale, fee_micro=500_000)
+    assert held(room) == 60 * SHARE
+    assert room.state.realized_micro == 28 * USD - 500_000 - 20 * USD
+    assert room.state.cash_micro == 9_950 * USD + 28 * USD - 500_000
+    assert room.state.exposure_micro == 30 * USD
+
+
+def test_what_is_promised_to_one_sale_is_not_sold_twice() -> None:
+    room = Room(GENEROUS)
+    room.buy(max_size_micro=100 * SHARE)
+    first = room.ask(room.proposal(side=SELL, max_size_micro=70 * SHARE))
+    second = room.ask(room.proposal(side=SELL))
+    assert (first.size_micro, second.size_micro) == (70 * SHARE, 30 * SHARE)
+    assert room.refusal(room.proposal(side=SELL)) == Rule.HELD
+    room.fire(first)
+    assert room.ask(room.proposal(side=SELL)).size_micro == 70 * SHARE
+
+
+def test_another_leaders_holding_is_not_sold() -> None:
+    room = Room(GENEROUS)
+    room.buy()
+    assert room.refusal(room.proposal(side=SELL, leader=WHALES[1])) == Rule.HELD
+
+
+def test_a_cancelled_sale_gives_its_shares_back() -> None:
+    room = Room(GENEROUS)
+    room.buy(max_size_micro=100 * SHARE)
+    sale = room.ask(room.proposal(side=SELL))
+    order = order_of(sale)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    part = fill_of(order, size_micro=30 * SHARE)
+    room.tell(order_pb2.OrderMatched(order=order, fill=part))
+    room.tell(closed(order, 30 * SHARE))
+    assert room.ask(room.proposal(side=SELL)).size_micro == 70 * SHARE
+
+
+def test_a_sale_that_is_not_final_gives_neither_room_nor_cash() -> None:
+    room = Room(GENEROUS)
+    room.buy(max_size_micro=100 * SHARE)
+    before = (room.state.exposure_micro, room.state.available_micro)
+    order = order_of(room.ask(room.proposal(side=SELL, limit_price_micro=600_000)))
+    fill = fill_of(order)
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    assert (room.state.exposure_micro, room.state.available_micro) == before
+    room.tell(order_pb2.OrderConfirmed(order=order, fill=fill))
+    assert room.state.exposure_micro == 0
+    assert room.state.available_micro == 10_010 * USD
+
+
+def test_a_sale_that_stood_on_an_undone_purchase_is_noticed() -> None:
+    room = Room(GENEROUS)
+    order = order_of(room.ask(room.proposal(max_size_micro=100 * SHARE)))
+    fill = fill_of(order)
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    sale = order_of(room.ask(room.proposal(side=SELL)))
+    room.tell(order_pb2.OrderMatched(order=sale, fill=fill_of(sale)))
+    step = room.tell(order_pb2.OrderReversed(order=order, fill=fill))
+    assert alerts(step) == [Alert.OVERSOLD]
+    room.tell(order_pb2.OrderReversed(order=sale, fill=fill_of(sale)))
+    assert held(room) == 0
+    assert room.state.cash_micro == 10_000 * USD
+    assert room.state.cost_micro == 0
+
+
+@pytest.mark.parametrize(("winner", "profit"), [("yes", 50), ("no", -50)])
+def test_a_decided_market_pays_a_dollar_a_share_or_nothing(winner: str, profit: int) -> None:
+    room = Room(GENEROUS)
+    room.buy(max_size_micro=100 * SHARE)
+    room.resolve(MARKETS[0], f"{MARKETS[0]}-{winner}")
+    assert room.state.realized_micro == profit * USD
+    assert room.state.cash_micro == (10_000 + profit) * USD
+    assert room.state.exposure_micro == 0
+    assert not room.state.lots
+    room.resolve(MARKETS[0], f"{MARKETS[0]}-{winner}")
+    assert room.state.realized_micro == profit * USD
+
+
+def test_a_fill_after_the_decision_is_settled_at_once_and_its_reversal_too() -> None:
+    room = Room(GENEROUS)
+    order = order_of(room.ask(room.proposal(max_size_micro=100 * SHARE)))
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    room.resolve(MARKETS[0], yes(MARKETS[0]))
+    fill = fill_of(order)
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    assert room.state.realized_micro == 50 * USD
+    room.tell(order_pb2.OrderReversed(order=order, fill=fill))
+    assert room.state.realized_micro == 0
+    assert room.state.cash_micro == 10_000 * USD
+    assert not room.state.lots
+
+
+def test_a_fill_that_makes_no_sense_is_kept_as_a_dead_letter_and_books_nothing() -> None:
+    room = Room()
+    order = order_of(bought(room))
+    before = room.restored()
+    for changes in ({"size_micro": 0}, {"size_micro": -1}, {"price_micro": 65_000_000}):
+        event = order_pb2.OrderMatched(
+            meta=common_pb2.Meta(id="f" * 32), order=order, fill=fill_of(order, **changes)
+        )
+        step = room.core.step([Inline(event)], room.now_ns)
+        assert [topic for _, topic, _ in step.events] == ["dead.letter"]
+    assert room.state == before
+
+
+def test_orders_of_another_portfolio_are_none_of_its_business() -> None:
+    room = Room()
+    order = order_of(bought(Room()), portfolio="other")
+    step = room.tell(order_pb2.OrderAnnounced(order=order))
+    assert not step.events
+
+
+def test_what_has_ended_is_remembered_in_bounded_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "DONE_MAX", 2)
+    monkeypatch.setattr(state, "VERDICTS_MAX", 2)
+    room = Room()
+    approvals = []
+    for _ in range(4):
+        approvals.append(room.ask(room.proposal(max_size_micro=5 * SHARE)))
+        room.fire(approvals[-1])
+    kept = approvals[-2:]
+    assert list(room.state.done) == [approval.approval_id for approval in kept]
+    assert list(room.state.verdicts) == [approval.proposal_id for approval in kept]

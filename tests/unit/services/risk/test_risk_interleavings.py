@@ -1,0 +1,317 @@
+"""Whatever comes in whatever order: no limit is exceeded, no money is made up, and the journal
+alone gives the same book.
+
+A model of an honest execution and venue plays proposals, orders, fills in parts, reversals,
+closes that overtake fills, expiries, decisions, halts and repeats against a risk agent. It keeps
+its own account of the fills that stand.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from google.protobuf.message import Message
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tests.unit.services.risk.risk_room import (
+    BUY,
+    FLATTEN,
+    HALT,
+    MARKETS,
+    RESUME,
+    SELL,
+    SETTINGS,
+    SHARE,
+    USD,
+    WHALES,
+    Room,
+    closed,
+    no,
+    order_of,
+    said,
+    yes,
+)
+from whaletrader.domain.money import notional, taker_fee
+from whaletrader.schemas import common_pb2, control_pb2, order_pb2, risk_pb2
+
+FEE_RATE = 70_000
+START = 160 * USD
+LIMITS = SETTINGS.model_copy(
+    update={
+        "starting_cash_usd": Decimal(160),
+        "trade_usd_max": Decimal(50),
+        "position_usd_max": Decimal(80),
+        "market_usd_max": Decimal(100),
+        "leader_usd_max": Decimal(120),
+        "total_usd_max": Decimal(150),
+        "day_loss_usd_max": Decimal(60),
+        "kelly_ratio": Decimal(1),
+        "price_age_s_max": 86_400,
+        "day_loss_needs_resume": False,
+    }
+)
+TOKENS = [token(market) for market in MARKETS for token in (yes, no)]
+
+
+@dataclass
+class Order:
+    approval: risk_pb2.ApprovedTrade
+    ref: order_pb2.OrderRef
+    unmatched_micro: int
+    fills: list[order_pb2.Fill] = field(default_factory=list)
+    # Fills that the closing spoke of and that are still to come.
+    owed_micro: int = 0
+    is_closed: bool = False
+
+
+@dataclass
+class Standing:
+    order: Order
+    fill: order_pb2.Fill
+    is_final: bool = False
+
+
+class Interleavings(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = Room(LIMITS, fee_rate_micro=FEE_RATE)
+        self.unused: list[risk_pb2.ApprovedTrade] = []
+        self.orders: list[Order] = []
+        self.standing: list[Standing] = []
+        self.decided: dict[str, str] = {}
+        self.told: list[Message] = []
+        self.asked: list[tuple[risk_pb2.TradeProposal, bytes]] = []
+        self.fills = 0
+
+    # What others do.
+
+    @rule(
+        token=st.sampled_from(TOKENS),
+        leader=st.sampled_from(WHALES),
+        is_buy=st.booleans(),
+        cents=st.integers(1, 99),
+        shares=st.integers(1, 300),
+        edge=st.integers(-5, 60),
+    )
+    def propose(
+        self, token: str, leader: str, is_buy: bool, cents: int, shares: int, edge: int
+    ) -> None:
+        available = self.room.state.available_micro
+        proposal = self.room.proposal(
+            condition_id=token.rsplit("-", 1)[0],
+            token_id=token,
+            leader=leader,
+            side=BUY if is_buy else SELL,
+            limit_price_micro=cents * 10_000,
+            max_size_micro=shares * SHARE,
+            fair_value_micro=min(99, max(1, cents + edge)) * 10_000,
+        )
+        step = self.room.tell(proposal)
+        answer = step.replies[0]
+        self.asked.append((proposal, answer.SerializeToString()))
+        if isinstance(answer, risk_pb2.ApprovedTrade):
+            self.unused.append(answer)
+            assert answer.size_micro <= proposal.max_size_micro
+            if is_buy:
+                reserved = sum(c.reserved_delta_micro for c in said(step, risk_pb2.ExposureChanged))
+                assert notional(answer.limit_price_micro, answer.size_micro, up=True) <= reserved
+                assert reserved <= available
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data())
+    def ask_again(self, data: Any) -> None:
+        proposal, answer = data.draw(st.sampled_from(self.asked))
+        step = self.room.tell(proposal)
+        assert step.replies[0].SerializeToString() == answer
+        assert not step.events
+
+    @precondition(lambda self: self.unused)
+    @rule(data=st.data(), share=st.integers(1, 100))
+    def announce(self, data: Any, share: int) -> None:
+        approval = self.unused.pop(data.draw(st.integers(0, len(self.unused) - 1)))
+        ref = order_of(approval, size_micro=max(10_000, approval.size_micro * share // 100))
+        self.orders.append(Order(approval, ref, ref.size_micro))
+        self.tell(order_pb2.OrderAnnounced(order=ref))
+
+    @precondition(lambda self: self.unused)
+    @rule(data=st.data(), by_refusal=st.booleans())
+    def leave_unused(self, data: Any, by_refusal: bool) -> None:
+        approval = self.unused.pop(data.draw(st.integers(0, len(self.unused) - 1)))
+        if by_refusal:
+            refused = order_pb2.ApprovalRefused(approval_id=approval.approval_id, portfolio="main")
+            self.collect(self.tell(refused))
+        else:
+            # Everything else that is unused expires at the same time in the model's execution.
+            self.collect(self.room.fire(approval))
+            for other in self.unused:
+                self.collect(self.room.fire(other))
+            self.unused = [a for a in self.unused if a.approval_id in self.room.state.approvals]
+
+    @precondition(
+        lambda self: any(order.unmatched_micro or order.owed_micro for order in self.orders)
+    )
+    @rule(data=st.data(), share=st.integers(1, 100), cents=st.integers(1, 99), fee=st.booleans())
+    def match(self, data: Any, share: int, cents: int, fee: bool) -> None:
+        live = [order for order in self.orders if order.unmatched_micro or order.owed_micro]
+        order = data.draw(st.sampled_from(live))
+        left = order.owed_micro or order.unmatched_micro
+        size = max(1, left * share // 100)
+        ref = order.ref
+        better = min if ref.side == BUY else max
+        price = better(ref.price_micro, cents * 10_000)
+        self.fills += 1
+        fill = order_pb2.Fill(
+            trade_id=f"t{self.fills}",
+            price_micro=price,
+            size_micro=size,
+            fee_micro=taker_fee(price, size, FEE_RATE) if fee else 0,
+        )
+        if order.owed_micro:
+            order.owed_micro -= size
+        else:
+            order.unmatched_micro -= size
+        order.fills.append(fill)
+        self.standing.append(Standing(order, fill))
+        self.collect(self.tell(order_pb2.OrderMatched(order=ref, fill=fill)))
+
+    @precondition(lambda self: any(not one.is_final for one in self.standing))
+    @rule(data=st.data(), is_final=st.booleans())
+    def settle(self, data: Any, is_final: bool) -> None:
+        one = data.draw(st.sampled_from([one for one in self.standing if not one.is_final]))
+        if is_final:
+            one.is_final = True
+            self.tell(order_pb2.OrderConfirmed(order=one.order.ref, fill=one.fill))
+        else:
+            self.standing.remove(one)
+            self.collect(self.tell(order_pb2.OrderReversed(order=one.order.ref, fill=one.fill)))
+
+    @precondition(lambda self: any(not order.is_closed for order in self.orders))
+    @rule(data=st.data(), owed_share=st.integers(0, 100))
+    def close(self, data: Any, owed_share: int) -> None:
+        order = data.draw(st.sampled_from([o for o in self.orders if not o.is_closed]))
+        order.owed_micro = order.unmatched_micro * owed_share // 100
+        order.unmatched_micro, order.is_closed = 0, True
+        standing = sum(one.fill.size_micro for one in self.standing if one.order is order)
+        self.collect(self.tell(closed(order.ref, standing + order.owed_micro)))
+
+    @precondition(lambda self: self.told)
+    @rule(data=st.data())
+    def tell_again(self, data: Any) -> None:
+        message = data.draw(st.sampled_from(self.told))
+        message.meta.Clear()
+        step = self.room.tell(message)
+        assert not said(step, risk_pb2.ExposureChanged)
+
+    @rule(market=st.sampled_from(MARKETS[:2]), wins=st.booleans())
+    def decide(self, market: str, wins: bool) -> None:
+        if market not in self.decided:
+            self.decided[market] = yes(market) if wins else no(market)
+            self.room.resolve(market, self.decided[market])
+
+    @rule(action=st.sampled_from([HALT, RESUME, RESUME, FLATTEN]))
+    def control(self, action: control_pb2.ControlAction.ValueType) -> None:
+        self.collect(self.room.control(action))
+
+    @rule(hours=st.integers(1, 20), token=st.sampled_from(TOKENS), cents=st.integers(1, 99))
+    def pass_time(self, hours: int, token: str, cents: int) -> None:
+        # Execution uses an approval at once or never, so nothing unused outlives its timer.
+        for approval in self.unused:
+            self.collect(self.room.fire(approval))
+        self.unused = [a for a in self.unused if a.approval_id in self.room.state.approvals]
+        self.room.now_ns += hours * 3_600 * 1_000_000_000
+        for each in TOKENS:
+            if each == token:
+                self.room.print_price(each.rsplit("-", 1)[0], each, cents * 10_000)
+
+    def tell(self, message: Message) -> Any:
+        step = self.room.tell(message)
+        if not isinstance(message, order_pb2.ApprovalRefused):
+            self.told.append(message)
+        return step
+
+    def collect(self, step: Any) -> None:
+        self.unused.extend(said(step, risk_pb2.ApprovedTrade))
+
+    # What must hold.
+
+    @invariant()
+    def no_limit_is_exceeded(self) -> None:
+        state, limits = self.room.state, LIMITS.limits()
+        assert state.exposure_micro <= limits.total_micro_max
+        assert max(state.by_market.values(), default=0) <= limits.market_micro_max
+        assert max(state.by_leader.values(), default=0) <= limits.leader_micro_max
+        assert max(state.by_token.values(), default=0) <= limits.position_micro_max
+
+    @invariant()
+    def exposure_is_what_is_held_set_aside_and_not_final(self) -> None:
+        state = self.room.state
+        expected: dict[str, int] = {}
+        for token, leaders in state.lots.items():
+            for lot in leaders.values():
+                expected[token] = expected.get(token, 0) + max(0, lot.cost_micro)
+        for approval in state.approvals.values():
+            sold = -sum(min(0, fill.cost_micro) for fill in approval.fills.values())
+            amount = approval.reserved_micro + (sold if approval.side == SELL else 0)
+            expected[approval.token_id] = expected.get(approval.token_id, 0) + amount
+        assert {token: value for token, value in expected.items() if value} == state.by_token
+        totals = (state.by_token, state.by_market, state.by_leader)
+        assert {sum(each.values()) for each in totals} == {state.exposure_micro}
+        assert state.reserved_micro == sum(a.reserved_micro for a in state.approvals.values())
+        assert min((a.reserved_micro for a in state.approvals.values()), default=0) >= 0
+
+    @invariant()
+    def positions_and_cash_are_the_fills_that_stand(self) -> None:
+        state = self.room.state
+        cash, positions = START, dict[tuple[str, str], int]()
+        for one in self.standing:
+            ref, fill = one.order.ref, one.fill
+            key = (ref.token_id, ref.leader)
+            if ref.side == BUY:
+                cash -= notional(fill.price_micro, fill.size_micro, up=True) + fill.fee_micro
+                positions[key] = positions.get(key, 0) + fill.size_micro
+            else:
+                cash += notional(fill.price_micro, fill.size_micro) - fill.fee_micro
+                positions[key] = positions.get(key, 0) - fill.size_micro
+        for (token, leader), size in list(positions.items()):
+            winner = self.decided.get(token.rsplit("-", 1)[0])
+            if winner is not None:
+                cash += size if token == winner else 0
+                del positions[token, leader]
+        held = {
+            (token, leader): lot.size_micro
+            for token, leaders in state.lots.items()
+            for leader, lot in leaders.items()
+        }
+        assert state.cash_micro == cash
+        assert {k: v for k, v in held.items() if v} == {k: v for k, v in positions.items() if v}
+        assert state.cash_micro + state.cost_micro == START + state.realized_micro
+        assert state.fees_micro == sum(one.fill.fee_micro for one in self.standing)
+
+    @invariant()
+    def what_is_promised_to_sales_is_what_their_approvals_hold(self) -> None:
+        state = self.room.state
+        promised: dict[tuple[str, str], int] = {}
+        for approval in state.approvals.values():
+            if approval.side == common_pb2.SIDE_SELL:
+                key = (approval.token_id, approval.leader)
+                promised[key] = promised.get(key, 0) + approval.rest_micro
+        selling = {
+            (token, leader): lot.selling_micro
+            for token, leaders in state.lots.items()
+            for leader, lot in leaders.items()
+        }
+        assert {k: v for k, v in selling.items() if v} == {k: v for k, v in promised.items() if v}
+
+    def teardown(self) -> None:
+        assert self.room.restored() == self.room.state
+
+
+Interleavings.TestCase.settings = settings(
+    max_examples=120,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestInterleavings = Interleavings.TestCase
