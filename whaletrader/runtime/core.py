@@ -92,8 +92,8 @@ class Core:
             )
         )
         for index, item in enumerate(inputs):
-            self._note_input(step.entry, item)
-            self._handle(step, index, item)
+            noted = self._note_input(step.entry, item)
+            self._handle(step, index, item, noted)
         self.sequence += 1
         step.positions = _positions_after(inputs)
         step.records.append(
@@ -127,11 +127,12 @@ class Core:
         for output in entry.outputs:
             outputs.setdefault(output.input, []).append(output)
         for index, noted in enumerate(entry.inputs):
+            made = outputs.get(index, ())
             message = _noted_message(noted, inputs.get(index))
             is_new = self._remember(entry, noted)
             if is_new and message is not None:
-                self.agent.observe(message)
-            for output in outputs.get(index, ()):
+                self._observe_again(message, any(it.topic == DEAD_LETTERS for it in made))
+            for output in made:
                 self._follow_output(output)
         for effect in entry.effects:
             self.pending[effect.effect_id] = Effect(
@@ -185,11 +186,13 @@ class Core:
         self.agent.now_ns = saved.now_ns
         return True
 
-    def _handle(self, step: Step, index: int, item: Input) -> None:
+    def _handle(self, step: Step, index: int, item: Input, noted: agent_pb2.JournalInput) -> None:
         try:
-            message = from_stored(item) if isinstance(item, Stored) else item.message
-            meta = meta_of(message)
-            if self._is_repeated(item, meta.id):
+            message = _checked(from_stored(item) if isinstance(item, Stored) else item.message)
+            if isinstance(item, Stored):
+                # What cannot be read is not noted by id: neither here nor after a restart.
+                noted.id_prefix = id_prefix(meta_of(message).id)
+            if self._is_repeated(item, noted.id_prefix):
                 return
             self.agent.observe(message)
             decision = stamp(self.agent.decide(message), message, self.agent.name)
@@ -247,38 +250,51 @@ class Core:
         if output.topic:
             self.produced[place(output.topic, output.partition)] += 1
 
-    def _is_repeated(self, item: Input, event: str) -> bool:
+    def _is_repeated(self, item: Input, prefix: int) -> bool:
         if isinstance(item, Inline):
             # Only the first outcome of an effect counts.
             return bool(item.effect_id) and item.effect_id not in self.pending
-        prefix = id_prefix(event)
+        return self._is_met(prefix)
+
+    def _is_met(self, prefix: int) -> bool:
+        """Whether a record's id was met lately; notes it if not. Without an id nothing was."""
+        if not prefix:
+            return False
         if prefix in self._recent:
             return True
-        self._add_recent(prefix)
+        self._recent[prefix] = None
+        if len(self._recent) > RECENT_IDS_MAX:
+            self._recent.popitem(last=False)
         return False
+
+    def _observe_again(self, message: Message, was_dead_lettered: bool) -> None:
+        try:
+            self.agent.observe(message)
+        except Exception as error:
+            # As when it was met: the views keep what they took of it before they failed.
+            if not was_dead_lettered:
+                raise CorruptJournal(f"{type_name(message)} was observed before") from error
 
     def _settle(self, item: Input) -> None:
         if isinstance(item, Inline):
             self.pending.pop(item.effect_id, None)
 
-    def _note_input(self, entry: agent_pb2.JournalEntry, item: Input) -> None:
+    def _note_input(self, entry: agent_pb2.JournalEntry, item: Input) -> agent_pb2.JournalInput:
         if isinstance(item, Inline):
-            entry.inputs.add(
+            return entry.inputs.add(
                 inline=agent_pb2.InlineInput(
                     type=type_name(item.message),
                     payload=encode(item.message),
                     effect_id=item.effect_id,
                 )
             )
-            return
         if item.topic not in entry.topics:
             entry.topics.append(item.topic)
         self.consumed[place(item.topic, item.partition)] += 1
-        entry.inputs.add(
+        return entry.inputs.add(
             topic=list(entry.topics).index(item.topic),
             partition=item.partition,
             offset=item.offset,
-            id_prefix=_prefix_in_headers(item),
         )
 
     def _remember(self, entry: agent_pb2.JournalEntry, noted: agent_pb2.JournalInput) -> bool:
@@ -287,17 +303,7 @@ class Core:
             effect = noted.inline.effect_id
             return not effect or self.pending.pop(effect, None) is not None
         self.consumed[place(entry.topics[noted.topic], noted.partition)] += 1
-        if not noted.id_prefix:
-            return True
-        if noted.id_prefix in self._recent:
-            return False
-        self._add_recent(noted.id_prefix)
-        return True
-
-    def _add_recent(self, prefix: int) -> None:
-        self._recent[prefix] = None
-        if len(self._recent) > RECENT_IDS_MAX:
-            self._recent.popitem(last=False)
+        return not self._is_met(noted.id_prefix)
 
     def _dead_letter(
         self, step: Step, index: int, item: Input, error: Exception
@@ -334,18 +340,21 @@ def _positions_after(inputs: Iterable[Input]) -> list[Position]:
     return [Position(topic, number, offset) for (topic, number), offset in after.items()]
 
 
-def _prefix_in_headers(stored: Stored) -> int:
+def _checked(message: Message) -> Message:
+    """Return a message that an agent may be shown. Raises UnreadableMessage."""
+    meta = meta_of(message)
     try:
-        return id_prefix(stored.headers.get("ce_id", ""))
-    except ValueError:
-        return 0
+        id_prefix(meta.id)
+    except ValueError as error:
+        raise UnreadableMessage(f"{meta.id!r} is no event id") from error
+    return message
 
 
 def _noted_message(noted: agent_pb2.JournalInput, stored: Stored | None) -> Message | None:
     try:
         if noted.HasField("inline"):
-            return decode(noted.inline.type, noted.inline.payload)
-        return from_stored(stored) if stored is not None else None
+            return _checked(decode(noted.inline.type, noted.inline.payload))
+        return _checked(from_stored(stored)) if stored is not None else None
     except UnreadableMessage:
         # It was dead-lettered when it was met; there is nothing for the views to follow.
         return None

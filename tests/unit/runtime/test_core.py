@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.runtime.counting import READS, SAYS, CountingAgent, trade, trade_record
-from whaletrader.runtime.codec import decode, digest, encode
+from whaletrader.runtime.codec import Envelope, decode, digest, encode, to_record
 from whaletrader.runtime.core import Core, CorruptJournal, Inline, Input, Step
 from whaletrader.runtime.log import Position, Record, Stored, partition_of
 from whaletrader.runtime.topics import BY_NAME, DEAD_LETTERS, journal_topic
@@ -238,3 +238,77 @@ def test_the_agent_is_never_shown_a_message_without_meta() -> None:
 def test_wallet_traded_round_trips_through_the_log() -> None:
     message = trade(4)
     assert wallet_pb2.WalletTraded.FromString(encode(message)) == message
+
+
+def follow_all(core: Core, inputs: list[Input]) -> Core:
+    """Return a fresh core that has followed what this one makes of the inputs."""
+    entry = core.step(inputs, 5).entry
+    restored = Core(type(core.agent)())
+    restored.follow(entry, {i: it for i, it in enumerate(inputs) if isinstance(it, Stored)})
+    return restored
+
+
+class FussyAgent(CountingAgent):
+    """Its views break off in the middle of a trade of size 17."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.observes = {wallet_pb2.WalletTraded: self.see_but_17}
+
+    def see_but_17(self, message: wallet_pb2.WalletTraded) -> None:
+        self.see(message)
+        if message.size_micro == 17:
+            raise ValueError("seventeen")
+
+
+def test_a_message_that_the_views_fail_on_does_not_hinder_a_restart() -> None:
+    core = Core(FussyAgent())
+    poison = stored(trade_record(1, size_micro=17), 0)
+    restored = follow_all(core, [poison, stored(trade_record(2), 1)])
+    assert snapshot_of(restored) == snapshot_of(core)
+    assert restored.agent.views.wallets == {"w": 2}
+
+
+def test_views_that_fail_only_on_the_way_back_are_a_corrupt_journal() -> None:
+    batch = [stored(trade_record(1, size_micro=17), 0)]
+    entry = Core(CountingAgent()).step(list(batch), 5).entry
+    with pytest.raises(CorruptJournal):
+        Core(FussyAgent()).follow(entry, dict(enumerate(batch)))
+
+
+def test_bytes_that_cannot_be_read_use_up_no_id() -> None:
+    good = trade_record(1)
+    bad = Record(good.topic, good.key, b"\xff\xff", good.headers)
+    core = Core(CountingAgent())
+    restored = follow_all(core, [stored(bad, 0)])
+    assert snapshot_of(restored) == snapshot_of(core)
+    for each in (core, restored):
+        assert len(each.step([stored(good, 1)], 6).events) == 1
+
+
+def test_the_id_counts_that_the_message_carries_whatever_its_header_says() -> None:
+    good = trade_record(1)
+    odd = Record(good.topic, good.key, good.value, {**good.headers, "ce_id": "0" * 31 + "7"})
+    core = Core(CountingAgent())
+    restored = follow_all(core, [stored(odd, 0)])
+    for each in (core, restored):
+        assert each.step([stored(good, 1)], 6).events == []
+
+
+def test_messages_without_an_id_are_not_taken_for_one_another() -> None:
+    def nameless(size_micro: int) -> Record:
+        message = wallet_pb2.WalletTraded(wallet="w", condition_id="c", size_micro=size_micro)
+        return to_record(Envelope(READS, "w", message))
+
+    core = Core(CountingAgent())
+    step = core.step([stored(nameless(1), 0), stored(nameless(2), 1)], 5)
+    assert len(step.events) == 2
+
+
+def test_an_id_that_is_none_goes_to_the_dead_letters_and_is_not_observed() -> None:
+    message = trade(1)
+    message.meta.id = "not hex"
+    core = Core(CountingAgent())
+    restored = follow_all(core, [stored(to_record(Envelope(READS, "w", message)), 0)])
+    assert core.agent.views.wallets == restored.agent.views.wallets == {}
+    assert snapshot_of(restored) == snapshot_of(core)
