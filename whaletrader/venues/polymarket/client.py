@@ -46,10 +46,10 @@ def environment_at(exchange_url: str) -> Environment:
     config = replace(
         PRODUCTION_CONFIG,
         clob_url=base,
-        gamma_url=base,
-        data_url=base,
+        gamma_url=f"{base}/gamma",
+        data_url=f"{base}/data-api",
         rfq_url=base,
-        relayer_url=base,
+        relayer_url=f"{base}/relayer",
         rpc_url=base,
         perps_url=base,
         builder_gateway_url=base,
