@@ -20,6 +20,7 @@ class CommandRow:
 
 
 COMMANDS: tuple[CommandRow, ...] = (
+    CommandRow("demo", "whaletrader.commands.demo", "Real trades in time lapse.", "local"),
     CommandRow("up", "whaletrader.commands.up", "Start the stack on this machine.", "local"),
     CommandRow("down", "whaletrader.commands.down", "Stop the stack and wait.", "local"),
     CommandRow("status", "whaletrader.commands.status", "Show what runs, and how well.", "local"),

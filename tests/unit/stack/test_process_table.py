@@ -42,7 +42,12 @@ def test_health_ports_are_each_agents_own(tmp_path: Path) -> None:
     specs = agent_specs("paper", (), SETTINGS, tmp_path)
     ports = [int(spec.env["WHALETRADER_HEALTH_PORT"]) for spec in specs]
     assert len(set(ports)) == len(AGENTS)
-    assert 20001 not in ports
+
+
+def test_the_exchange_serves_its_health_on_the_port_that_everyone_is_told(tmp_path: Path) -> None:
+    specs = {spec.name: spec for spec in agent_specs("demo", (), SETTINGS, tmp_path)}
+    assert specs["exchange"].argv[-2:] == ("--port", "20001")
+    assert specs["exchange"].env["WHALETRADER_HEALTH_PORT"] == "20001"
 
 
 def test_every_dependency_of_the_table_is_in_it(tmp_path: Path) -> None:

@@ -1,0 +1,210 @@
+"""The demo's report: what was found, decided, traded and earned, and how fast.
+
+Reads the read models only. Every figure of profit names its uncertainty; the last line says what
+the data shows, also when that is nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+from typing import Final
+
+import asyncpg
+from rich.console import Console
+from rich.table import Table
+
+from whaletrader.store import queries, rows
+
+MICRO: Final = 1_000_000
+PORTFOLIO: Final = "main"
+# Two-sided 95 % of the normal distribution.
+Z_95: Final = 1.96
+HOPS_MAX: Final = 12
+WHALES_MAX: Final = 20
+
+_COUNTS: Final = """
+SELECT
+  (SELECT count(*) FROM read.markets) AS markets,
+  (SELECT sum(events) FROM store.position WHERE topic = 'wallet.trades') AS trades,
+  (SELECT count(*) FROM read.decisions WHERE outcome = 'proposed') AS proposed,
+  (SELECT count(*) FROM read.decisions WHERE outcome = 'declined') AS declined,
+  (SELECT count(*) FROM read.approvals) AS approved,
+  (SELECT count(*) FROM read.rejections WHERE refused_by = 'risk') AS rejected,
+  (SELECT count(*) FROM read.orders) AS orders,
+  (SELECT count(DISTINCT order_id) FROM read.fills WHERE status <> 'reversed') AS orders_filled,
+  (SELECT count(*) FROM read.fills WHERE status <> 'reversed') AS fills,
+  (SELECT coalesce(sum(div(size_micro::numeric * price_micro, 1000000)), 0)
+     FROM read.fills WHERE status <> 'reversed') AS notional_micro,
+  (SELECT count(*) FROM read.dead_letters) AS dead_letters
+"""
+
+
+async def print_report(dsn: str, elapsed_s: float, console: Console) -> None:
+    """Print the report of the run that the database holds."""
+    database = await asyncpg.create_pool(dsn, min_size=1, max_size=2)
+    try:
+        (counts,) = await database.fetch(_COUNTS)
+        totals = await queries.topic_totals(database)
+        whales = await queries.whales(database, WHALES_MAX, only_whales=False)
+        refused = await queries.rejections_by_rule(database)
+        leaders = await queries.profit_by_leader(database, PORTFOLIO)
+        states = await queries.portfolio_states(database)
+        hops = await queries.hop_latencies(database)
+    finally:
+        await database.close()
+    events = sum(total.events for total in totals if not total.topic.startswith("journal."))
+    console.rule("Report")
+    console.print(
+        f"{counts['trades'] or 0:,} recorded trades in {counts['markets']:,} markets; "
+        f"{events:,} events in {elapsed_s:.0f} s ({events / max(elapsed_s, 0.1):,.0f} events/s); "
+        f"{counts['dead_letters']:,} dead letters"
+    )
+    console.print(_whales(whales))
+    console.print(_funnel(counts))
+    console.print(_refusals(refused))
+    console.print(_leaders(leaders))
+    console.print(_hops(hops))
+    for state in states:
+        _print_state(state, console)
+    console.print(_verdict(leaders))
+
+
+def _whales(whales: list[rows.Whale]) -> Table:
+    ever = [whale for whale in whales if whale.discovered_ns]
+    table = Table(title=f"Whales found: {len(ever)}", title_justify="left")
+    table.add_column("wallet")
+    for column in ("edge/share", "95 % from", "to", "trades", "markets", "now"):
+        table.add_column(column, justify="right")
+    table.add_column("why")
+    for whale in ever:
+        reasons = whale.discovered_reasons if whale.is_whale else whale.pruned_reasons
+        table.add_row(
+            short(whale.wallet),
+            dollars(whale.edge_micro, 4),
+            dollars(whale.edge_lower_micro, 4),
+            dollars(whale.edge_upper_micro, 4),
+            f"{whale.trades:,}",
+            f"{whale.markets:,}",
+            "whale" if whale.is_whale else "pruned",
+            "; ".join(reason_text(reason) for reason in reasons),
+        )
+    return table
+
+
+def _funnel(counts: asyncpg.Record) -> Table:
+    table = Table(title="From decision to fill", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for label, value in (
+        ("proposed to risk", counts["proposed"]),
+        ("declined by the orchestrator", counts["declined"]),
+        ("approved by risk", counts["approved"]),
+        ("rejected by risk", counts["rejected"]),
+        ("orders", counts["orders"]),
+        ("orders with a fill", counts["orders_filled"]),
+        ("fills", counts["fills"]),
+    ):
+        table.add_row(label, f"{value:,}")
+    table.add_row("traded", dollars(int(counts["notional_micro"])))
+    return table
+
+
+def _refusals(refused: list[rows.RejectionCount]) -> Table:
+    table = Table(title="Refused, by rule", title_justify="left")
+    table.add_column("rule")
+    table.add_column("by")
+    table.add_column("times", justify="right")
+    for row in refused:
+        table.add_row(row.rule, row.refused_by, f"{row.count:,}")
+    return table
+
+
+def _leaders(leaders: list[rows.LeaderProfit]) -> Table:
+    table = Table(
+        title="Profit after fees by whale (95 % interval, clustered by market)",
+        title_justify="left",
+    )
+    table.add_column("whale")
+    for column in ("realised", "open", "fees", "markets", "95 % from", "to"):
+        table.add_column(column, justify="right")
+    for row in leaders:
+        net = row.realized_micro - row.fees_micro
+        half = round(Z_95 * row.standard_error_micro)
+        known = row.markets > 1
+        table.add_row(
+            short(row.leader),
+            dollars(net),
+            dollars(row.open_micro),
+            dollars(row.fees_micro),
+            f"{row.markets:,}",
+            dollars(net - half) if known else "unknown",
+            dollars(net + half) if known else "unknown",
+        )
+    return table
+
+
+def _hops(hops: list[rows.HopLatency]) -> Table:
+    table = Table(title="Latency by hop (log to log)", title_justify="left")
+    table.add_column("from")
+    table.add_column("to")
+    for column in ("times", "p50 ms", "p99 ms"):
+        table.add_column(column, justify="right")
+    for hop in hops[:HOPS_MAX]:
+        table.add_row(
+            hop.cause_type.rpartition(".")[2],
+            hop.effect_type.rpartition(".")[2],
+            f"{hop.count:,}",
+            f"{hop.p50_us / 1_000:,.1f}",
+            f"{hop.p99_us / 1_000:,.1f}",
+        )
+    return table
+
+
+def _print_state(state: rows.PortfolioState, console: Console) -> None:
+    console.print(
+        f"Portfolio {state.portfolio}: cash {dollars(state.cash_micro)}, "
+        f"{state.open_positions} open positions worth {dollars(state.positions_value_micro)}, "
+        f"realised {dollars(state.realized_micro)} before {dollars(state.fees_micro)} of fees"
+    )
+
+
+def _verdict(leaders: list[rows.LeaderProfit]) -> str:
+    """Say what the whole shows. Leaders share no market's luck, so their variances add."""
+    net = sum(row.realized_micro - row.fees_micro for row in leaders)
+    half = round(Z_95 * sqrt(sum(row.standard_error_micro**2 for row in leaders)))
+    low, high = net - half, net + half
+    if not leaders:
+        return "Nothing was copied: no wallet had shown an edge in time."
+    shown = "an edge" if low > 0 else "a loss" if high < 0 else "no edge"
+    return (
+        f"Copying these whales earned {dollars(net)} after fees "
+        f"(95 % interval {dollars(low)} to {dollars(high)}): this data shows {shown}. "
+        "The wallets come from published profit leaderboards, which favours them."
+    )
+
+
+def dollars(micro: int, places: int = 2) -> str:
+    """Return micro-dollars as signed dollars."""
+    return f"{'-' if micro < 0 else ''}${abs(micro) / MICRO:,.{places}f}"
+
+
+def short(wallet: str) -> str:
+    """Return an address that fits a table."""
+    return f"{wallet[:8]}…{wallet[-4:]}" if len(wallet) > 14 else wallet or "own strategy"
+
+
+_SCALED: Final[dict[str, Callable[[int], str]]] = {
+    "micro_usd": dollars,
+    "micro_price": lambda value: dollars(value, 4),
+    "micro_ratio": lambda value: f"{value / MICRO:.4f}",
+    "micro_shares": lambda value: f"{value / MICRO:,.2f} shares",
+}
+
+
+def reason_text(reason: rows.Reason) -> str:
+    """Return a reason in human units."""
+    unit = reason.unit.lower().removeprefix("unit_")
+    scale = _SCALED.get(unit, "{:,}".format)
+    mark = "" if reason.passed else " (failed)"
+    return f"{reason.rule} {scale(reason.value)} against {scale(reason.limit)}{mark}"
