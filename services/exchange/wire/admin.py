@@ -6,7 +6,6 @@ upserts, a window that was played answers as it did before.
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -98,7 +97,7 @@ async def make_account(request: Request) -> Response:
     private_key = None
     address = body.address
     if address is None:
-        private_key = os.urandom(32)
+        private_key = venue.draw_key()
         address = address_of(private_key)
     if not is_address(address) or (body.owner is not None and not is_address(body.owner)):
         raise WireError(400, "address must be 0x and 40 hex digits")

@@ -6,6 +6,7 @@ atomic. After a change `publish` turns the engine's events into frames.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -29,9 +30,17 @@ from whaletrader.services.exchange.wire.hub import Hub
 WallClock = Callable[[], int]
 
 
+def _draw_key() -> bytes:
+    return secrets.token_bytes(32)
+
+
 @dataclass(slots=True)
 class Venue:
-    """One running exchange; `wall_ns` is the seam for the wall clock (UTC epoch nanoseconds)."""
+    """One running exchange.
+
+    `wall_ns` is the seam for the wall clock (UTC epoch nanoseconds), `draw_key` the one for the
+    private keys (32 bytes) of accounts that the exchange makes.
+    """
 
     config: ExchangeConfig
     wall_ns: WallClock
@@ -40,6 +49,7 @@ class Venue:
     hub: Hub
     # Changes with every start, so that a caller notices that memory was lost.
     boot_id: str = field(default_factory=lambda: str(uuid4()))
+    draw_key: Callable[[], bytes] = _draw_key
     # Heartbeats that were begun: key -> (next id, wall time of the last one).
     heartbeats: dict[str, tuple[str, int]] = field(default_factory=dict)
     # Wallets that an operator bound to an owner (lower case -> lower case).

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from eth_account import Account
 from polymarket import AsyncSecureClient
+from polymarket._internal.environment import PRODUCTION_CONFIG
+from polymarket._internal.wallet import derive_proxy_wallet_address, derive_safe_wallet_address
 from polymarket.errors import RequestRejectedError
 from polymarket.streams import MarketSpec, UserSpec
 
@@ -240,6 +242,24 @@ async def test_a_deposit_wallet_trades_with_its_wrapped_signature(tape: Rig) -> 
         await tape.play(10, (YES, 40, 100))
         (trade,) = await everything(bob.list_account_trades())
         assert trade.maker_orders[0].maker_address == bob.wallet
+        money = await bob.get_balance_allowance(asset_type="COLLATERAL")
+        assert money.balance == 996_000_000
+
+
+@pytest.mark.parametrize(
+    ("derive", "kind"),
+    [(derive_proxy_wallet_address, "POLY_PROXY"), (derive_safe_wallet_address, "GNOSIS_SAFE")],
+)
+async def test_a_proxy_and_a_safe_trade_for_the_key_that_owns_them(
+    tape: Rig, derive: Any, kind: str
+) -> None:
+    wallet = derive(BOB, PRODUCTION_CONFIG.wallet_derivation)
+    await tape.fund(wallet)
+    async with tape.client(BOB_KEY, wallet) as bob:
+        assert bob.wallet_type == kind
+        placed = await bob.place_limit_order(asset_id=YES, price="0.40", size=10, side="BUY")
+        assert placed.ok
+        await tape.play(10, (YES, 40, 100))
         money = await bob.get_balance_allowance(asset_type="COLLATERAL")
         assert money.balance == 996_000_000
 

@@ -103,6 +103,27 @@ async def test_refusals_arrive_as_its_exception_with_the_venues_text(tape: Rig) 
     assert "lower than the minimum: 5" in str(refused.value.error_msg)
 
 
+@pytest.mark.parametrize("signature_type", [1, 2, 3])
+async def test_a_rightly_signed_order_for_another_ones_wallet_is_refused(
+    tape: Rig, signature_type: int
+) -> None:
+    wallet = "0x" + "77" * 20
+    await tape.fund(wallet)
+
+    def trade() -> object:
+        client = ClobClient(
+            tape.url, chain_id=137, key=ALICE_KEY, signature_type=signature_type, funder=wallet
+        )
+        client.set_api_creds(client.create_or_derive_api_key())
+        return client.create_and_post_order(bid(0.4, 10))
+
+    with pytest.raises(PolyApiException, match="invalid signature"):
+        await asyncio.to_thread(trade)
+    await tape.admin("accounts", {"address": wallet, "owner": ALICE})
+    placed = await asyncio.to_thread(trade)
+    assert placed["status"] == "live"  # type: ignore[index]
+
+
 async def test_batches_and_cancels_by_market(tape: Rig) -> None:
     client = await asyncio.to_thread(connect, tape.url)
     orders = [await asyncio.to_thread(client.create_order, bid(0.3, 5 + n)) for n in range(3)]

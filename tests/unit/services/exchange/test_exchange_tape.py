@@ -18,6 +18,7 @@ from tests.unit.services.exchange.exchange_venue import (
 from whaletrader.services.exchange.engine import rules
 from whaletrader.services.exchange.engine.digest import digest
 from whaletrader.services.exchange.engine.errors import BadInstruction, OrderRefused
+from whaletrader.services.exchange.engine.events import OrderEvent
 from whaletrader.services.exchange.engine.exchange import Window
 from whaletrader.services.exchange.engine.model import (
     MICRO,
@@ -154,6 +155,16 @@ def test_a_gtd_order_leaves_a_minute_before_its_expiration_and_before_later_prin
     assert order.matched_micro == 3 * MICRO
     assert order.close_reason is CloseReason.EXPIRED
     assert v.exchange.facts()[ALICE] == 2
+
+
+def test_an_expiry_is_stamped_with_its_own_moment_and_not_the_windows_end() -> None:
+    v = venue()
+    v.play(100)
+    v.place(ALICE, BUY, YES, 40, 10, order_type=OrderType.GTD, expiration_s=170)
+    v.exchange.take_events()
+    v.play(500)
+    (told,) = [e for e in v.exchange.take_events() if isinstance(e, OrderEvent)]
+    assert (told.status, told.at_ns) == ("CANCELED_EXPIRED_ORDER", 110 * NS)
 
 
 @pytest.mark.parametrize("expiration_s", [0, 99, 160])
