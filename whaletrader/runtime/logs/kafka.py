@@ -56,6 +56,7 @@ class KafkaLog:
         log = cls(settings)
         try:
             await log.create_topics(())
+            await log._writing.run(log._single.open)
         except BaseException:
             await log.close()
             raise
@@ -105,7 +106,7 @@ class KafkaLog:
             await membership.close()
         await self._reading.close(self._readers.close)
         await self._writing.close(self._close_writers)
-        await self._asking.close(lambda: None)
+        await self._asking.close(self._admin.close)
 
     async def _claim(self, membership: KafkaMembership, shard: int, topics: Sequence[str]) -> Shard:
         shards = await self.partitions(membership.shard_topic)

@@ -8,15 +8,15 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
-    NewTopic,  # type: ignore[attr-defined]
-    OffsetSpec,  # type: ignore[attr-defined]
+    NewTopic,
+    OffsetSpec,
 )
 
 from whaletrader.runtime.log import LogError, LogUnavailable, UnknownTopic
 from whaletrader.runtime.logs.deadline import Deadline, pause
-from whaletrader.runtime.logs.kafka_errors import error_of, translated
+from whaletrader.runtime.logs.kafka_errors import error_of, is_passing, translated
 from whaletrader.runtime.logs.kafka_settings import (
     MESSAGE_BYTES_MAX,
     KafkaSettings,
@@ -33,7 +33,17 @@ class Admin:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._client = AdminClient(client_config(settings))
+        self._open: AdminClient | None = AdminClient(client_config(settings))
+
+    @property
+    def _client(self) -> AdminClient:
+        if self._open is None:
+            raise LogUnavailable("the log was closed")
+        return self._open
+
+    def close(self) -> None:
+        """Let the client go; it ends with its last reference. Idempotent."""
+        self._open = None
 
     def create(self, topics: Sequence[Topic]) -> None:
         """Create what is missing and wait until it can be used.
@@ -93,20 +103,28 @@ class Admin:
 
     def _offsets(self, topic: str, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
         asked = {TopicPartition(topic, number): spec for number in partitions}
+        deadline = Deadline(self._settings.request_s)
+        while True:
+            try:
+                return self._asked(asked, deadline)
+            except KafkaException as error:
+                # A leader that has just changed, or a topic that has just been made.
+                if not is_passing(error_of(error)) or deadline.is_over:
+                    raise translated(error_of(error)) from error
+                pause(_TELL_PAUSE_S)
+            except TimeoutError as error:
+                raise LogUnavailable(f"no answer about the offsets of {topic}") from error
+
+    def _asked(self, asked: dict[TopicPartition, OffsetSpec], deadline: Deadline) -> dict[int, int]:
         answers: dict[TopicPartition, Future[Any]] = self._client.list_offsets(
             asked,
             isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=self._settings.request_s,
+            request_timeout=deadline.left_s(0.1),
         )
-        try:
-            return {
-                place.partition: int(answer.result(self._settings.request_s + 1).offset)
-                for place, answer in answers.items()
-            }
-        except KafkaException as error:
-            raise translated(error_of(error)) from error
-        except TimeoutError as error:
-            raise LogUnavailable(f"no answer about the offsets of {topic}") from error
+        return {
+            place.partition: int(answer.result(deadline.left_s(0.1) + 1).offset)
+            for place, answer in answers.items()
+        }
 
     def _known(self, deadline: Deadline) -> dict[str, int]:
         try:

@@ -32,6 +32,21 @@ _UNKNOWN_TOPIC_CODES: Final = frozenset(
         KafkaError._UNKNOWN_PARTITION,
     }
 )
+# Over after a moment: a leader that has changed, a topic that was just made, a lost link.
+_PASSING_CODES: Final = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._TIMED_OUT,
+    }
+)
 # Wrong however often it is tried.
 _HOPELESS_CODES: Final = frozenset(
     {
@@ -66,6 +81,14 @@ def is_fencing(error: KafkaError) -> bool:
 def is_stale_member(error: KafkaError) -> bool:
     """Return whether the group has moved on; a look at the group may put it right."""
     return error.code() in _STALE_MEMBER_CODES
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Return whether the same call may succeed in a moment.
+
+    The driver fills `retriable` in for transactions only; elsewhere the code has to tell.
+    """
+    return error.retriable() or error.code() in _PASSING_CODES
 
 
 def translated(error: KafkaError) -> LogError:

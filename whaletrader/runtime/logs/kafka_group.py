@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from whaletrader.runtime.log import Fenced, LogError, LogUnavailable, Shard
 from whaletrader.runtime.logs.deadline import Deadline
-from whaletrader.runtime.logs.kafka_errors import error_of, is_fencing, translated
+from whaletrader.runtime.logs.kafka_errors import error_of, is_fencing, is_passing, translated
 from whaletrader.runtime.logs.kafka_lane import Lane
 from whaletrader.runtime.logs.kafka_settings import KafkaSettings, member_config
 
@@ -100,7 +100,7 @@ class KafkaMembership:
                 return owned
 
     def _look_at(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._MAX_POLL_EXCEEDED or error.retriable():
+        if error.code() == KafkaError._MAX_POLL_EXCEEDED or is_passing(error):
             # The group takes us back at the next poll; what we had is revoked by then.
             return
         meaning = translated(error)

@@ -16,11 +16,13 @@ from confluent_kafka import (
 )
 
 from whaletrader.runtime.log import LogUnavailable, Position, Stored
-from whaletrader.runtime.logs.deadline import Deadline
-from whaletrader.runtime.logs.kafka_errors import error_of, translated
+from whaletrader.runtime.logs.deadline import Deadline, pause
+from whaletrader.runtime.logs.kafka_errors import error_of, is_passing, translated
 from whaletrader.runtime.logs.kafka_settings import KafkaSettings, consumer_config
 
 _IDLE_MAX: Final = 4
+# A leader that has just changed, or a topic that has just been made, settles soon.
+_RETRY_S: Final = 0.02
 _BATCH_MAX: Final = 10_000
 # Never joined and never committed to; a consumer must have one.
 _NO_GROUP: Final = "whaletrader-readers"
@@ -28,8 +30,11 @@ _NO_GROUP: Final = "whaletrader-readers"
 
 @dataclass(slots=True)
 class _Reader:
+    """A consumer, where its next page begins, and up to where nothing follows that."""
+
     consumer: Consumer
     at: Position
+    nothing_before: int = 0
 
 
 class Readers:
@@ -67,6 +72,7 @@ class Readers:
                 return self._idle.pop(index)
         reader = self._idle.pop(0) if len(self._idle) == _IDLE_MAX else self._new(start)
         reader.at = start
+        reader.nothing_before = 0
         reader.consumer.assign([TopicPartition(start.topic, start.partition, start.offset)])
         return reader
 
@@ -82,7 +88,7 @@ class Readers:
         deadline = Deadline(self._settings.request_s)
         end = self._end(reader, deadline)
         records: list[Stored] = []
-        while len(records) < limit and reader.at.offset < end:
+        while len(records) < limit and max(reader.at.offset, reader.nothing_before) < end:
             message = reader.consumer.poll(min(deadline.left_s(), 0.5))
             if message is None:
                 if deadline.is_over:
@@ -91,35 +97,38 @@ class Readers:
             wanted = min(limit - len(records) - 1, _BATCH_MAX)
             more = reader.consumer.consume(wanted, 0) if wanted else []
             for each in (message, *more):
-                if self._take(reader, each, records):
-                    # The end, seen at its offset: nothing readable is before it.
-                    end = reader.at.offset
+                _take(reader, each, records)
         return records
-
-    def _take(self, reader: _Reader, message: Message, records: list[Stored]) -> bool:
-        error = message.error()
-        topic, partition = reader.at.topic, reader.at.partition
-        if error is None:
-            record = stored(message)
-            if (record.topic, record.partition) == (topic, partition):
-                records.append(record)
-                reader.at = Position(topic, partition, record.offset + 1)
-            return False
-        if error.code() == KafkaError._PARTITION_EOF:
-            return (message.topic(), message.partition()) == (topic, partition)
-        if error.retriable():
-            return False
-        raise translated(error)
 
     def _end(self, reader: _Reader, deadline: Deadline) -> int:
         place = TopicPartition(reader.at.topic, reader.at.partition)
-        try:
-            marks = reader.consumer.get_watermark_offsets(place, deadline.left_s())
-        except KafkaException as error:
-            raise translated(error_of(error)) from error
-        if marks is None:
-            raise LogUnavailable(f"no answer about the end of {place}")
-        return int(marks[1])
+        while True:
+            try:
+                marks = reader.consumer.get_watermark_offsets(place, deadline.left_s(0.1))
+            except KafkaException as error:
+                if not is_passing(error_of(error)) or deadline.is_over:
+                    raise translated(error_of(error)) from error
+                pause(_RETRY_S)
+                continue
+            if marks is None:
+                raise LogUnavailable(f"no answer about the end of {place}")
+            return int(marks[1])
+
+
+def _take(reader: _Reader, message: Message, records: list[Stored]) -> None:
+    topic, partition = reader.at.topic, reader.at.partition
+    if (message.topic(), message.partition()) != (topic, partition):
+        # Left over from where the consumer stood before.
+        return
+    error = message.error()
+    if error is None:
+        records.append(stored(message))
+        reader.at = Position(topic, partition, records[-1].offset + 1)
+    elif error.code() == KafkaError._PARTITION_EOF:
+        # Said once only, and for the offset where it looked, which markers may have moved.
+        reader.nothing_before = int(message.offset() or 0)
+    elif not is_passing(error):
+        raise translated(error)
 
 
 def stored(message: Message) -> Stored:

@@ -15,6 +15,7 @@ MESSAGE_BYTES_MAX: Final = VALUE_BYTES_MAX + 256 * 1024
 # What waits in a producer; more than the largest commit, so that one never blocks on itself.
 _QUEUE_MESSAGES_MAX: Final = 500_000
 _QUEUE_KIB_MAX: Final = 512 * 1024
+_FETCH_BYTES_MAX: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ def consumer_config(settings: KafkaSettings, group: str) -> dict[str, Any]:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
-        "fetch.message.max.bytes": MESSAGE_BYTES_MAX,
+        # From one partition at a time, so that a busy one cannot hold the others up for long;
+        # a larger record comes alone.
+        "fetch.message.max.bytes": _FETCH_BYTES_MAX,
         "fetch.wait.max.ms": 100,
         # A partition that had nothing is asked again at once, not after 500 or 1000 ms.
         "fetch.error.backoff.ms": 20,

@@ -22,7 +22,7 @@ from whaletrader.runtime.log import (
     Stored,
 )
 from whaletrader.runtime.logs.deadline import Deadline
-from whaletrader.runtime.logs.kafka_errors import error_of, translated
+from whaletrader.runtime.logs.kafka_errors import error_of, is_passing, translated
 from whaletrader.runtime.logs.kafka_group import KafkaMembership
 from whaletrader.runtime.logs.kafka_lane import Lane
 from whaletrader.runtime.logs.kafka_reader import stored
@@ -239,7 +239,7 @@ class KafkaShard:
 def _records(messages: Sequence[Message]) -> list[Stored]:
     errors = [error for message in messages if (error := message.error()) is not None]
     records = [stored(message) for message in messages if message.error() is None]
-    lasting = [error for error in errors if not error.retriable()]
+    lasting = [error for error in errors if not is_passing(error)]
     if lasting and not records:
         raise translated(lasting[0])
     return records

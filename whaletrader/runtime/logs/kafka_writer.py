@@ -30,6 +30,8 @@ _STALE_PAUSE_S: Final = 0.05
 
 # What a call gets also when its deadline is (nearly) over: time to ask at all.
 _LEAST_S: Final = 0.1
+# A wait for deliveries ends with the first; this only bounds it.
+_SLICE_S: Final = 0.05
 
 Metadata = Callable[[], object]
 
@@ -43,6 +45,7 @@ class TransactionalWriter:
         self._producer: Producer | None = None
         self._must_abort = False
         self._undelivered: KafkaError | None = None
+        self._pending = 0
 
     def open(self) -> None:
         """Fence every earlier holder and settle what it left open. Raises LogUnavailable."""
@@ -106,6 +109,7 @@ class TransactionalWriter:
     ) -> None:
         producer = self._opened()
         self._undelivered = None
+        self._pending = 0
         producer.begin_transaction()
         self._must_abort = True
         for record, partition in records:
@@ -115,8 +119,11 @@ class TransactionalWriter:
                 list(offsets), metadata(), deadline.left_s(_LEAST_S)
             )
         # Everything is at the broker before the end is asked for: an error so far is certain.
-        if producer.flush(deadline.left_s(_LEAST_S)) > 0:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        # Not by flush(): confluent-kafka 2.16 breaks there when the producer is fenced.
+        while self._pending:
+            if deadline.is_over:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            producer.poll(_SLICE_S)
         if self._undelivered is not None:
             raise KafkaException(self._undelivered)
 
@@ -133,6 +140,7 @@ class TransactionalWriter:
                     headers=headers,
                     on_delivery=self._on_delivery,
                 )
+                self._pending += 1
                 return
             except BufferError as error:
                 if deadline.is_over:
@@ -140,6 +148,7 @@ class TransactionalWriter:
                 producer.poll(0.01)
 
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+        self._pending -= 1
         if error is not None and self._undelivered is None:
             self._undelivered = error
 
@@ -194,16 +203,21 @@ class SingleWriter:
         self._settings = settings
         self._producer: Producer | None = None
 
-    def write(self, record: Record, partition: int) -> None:
-        """Append one record and wait for it. Raises CommitUncertain, LogUnavailable, LogError."""
+    def open(self) -> Producer:
+        """Begin to connect: a new producer takes half a second before its first record."""
         if self._producer is None:
             config = producer_config(self._settings)
             config["message.timeout.ms"] = int(self._settings.commit_s * 1000)
             self._producer = Producer(config)
+        return self._producer
+
+    def write(self, record: Record, partition: int) -> None:
+        """Append one record and wait for it. Raises CommitUncertain, LogUnavailable, LogError."""
+        producer = self.open()
         outcome: list[KafkaError | None] = []
         headers: Any = [(name, value.encode()) for name, value in record.headers.items()]
         try:
-            self._producer.produce(
+            producer.produce(
                 record.topic,
                 value=record.value,
                 key=record.key.encode(),
@@ -217,7 +231,7 @@ class SingleWriter:
             raise LogUnavailable(f"too much waits to be sent: {error}") from error
         deadline = Deadline(self._settings.commit_s + 1.0)
         while not outcome and not deadline.is_over:
-            self._producer.poll(0.05)
+            producer.poll(0.05)
         if not outcome:
             raise CommitUncertain("no answer to an append")
         failure = outcome[0]

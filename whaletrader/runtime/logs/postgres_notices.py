@@ -16,7 +16,12 @@ import asyncpg
 
 from whaletrader.runtime.log import LogUnavailable
 from whaletrader.runtime.logs.postgres_schema import CHANNEL
-from whaletrader.runtime.logs.postgres_session import Connection, PostgresSettings, connect
+from whaletrader.runtime.logs.postgres_session import (
+    DRIVER_ERRORS,
+    Connection,
+    PostgresSettings,
+    connect,
+)
 
 Place = tuple[int, int]
 
@@ -102,7 +107,7 @@ class Notices:
         connection = await connect(self._settings)
         try:
             await connection.add_listener(CHANNEL, self._on_notification)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, *DRIVER_ERRORS) as error:
             connection.terminate()
             raise LogUnavailable(f"cannot listen: {error!r}") from error
         self.is_listening = True

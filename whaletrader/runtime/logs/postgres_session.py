@@ -38,6 +38,14 @@ _LATER_CLASSES: Final = frozenset({"53", "58"})
 # The server ended the connection, perhaps after it had committed.
 _LOST_CLASSES: Final = frozenset({"08", "57"})
 
+# What the driver raises by itself when its connection breaks under it, whatever it was doing.
+DRIVER_ERRORS: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
 # Every statement of the log is a walk along a primary key. Statistics of a table that grows
 # by thousands of rows a second are always wrong, so the planner is not asked for an opinion.
 _SERVER_SETTINGS: Final = {
@@ -100,7 +108,7 @@ class Session:
                 except asyncpg.PostgresError as error:
                     if (error.sqlstate or "") not in _CONFLICT_SQLSTATES:
                         raise self._translated(error, commits) from error
-                except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+                except DRIVER_ERRORS as error:
                     self._drop()
                     raise _lost(error, commits) from error
                 except asyncio.CancelledError:
@@ -116,7 +124,7 @@ class Session:
         if connection is not None and not connection.is_closed():
             try:
                 await connection.close(timeout=1.0)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (asyncpg.PostgresError, *DRIVER_ERRORS):
                 connection.terminate()
 
     async def _connected(self) -> Connection:
@@ -164,7 +172,7 @@ async def connect(settings: PostgresSettings) -> Connection:
                 # A wrong password or database does not mend itself.
                 raise LogError(f"cannot use PostgreSQL: {error}") from error
             reason: Exception = error
-        except (OSError, TimeoutError, asyncpg.InternalClientError) as error:
+        except DRIVER_ERRORS as error:
             reason = error
         if loop.time() + pause_s > deadline:
             raise LogUnavailable(f"cannot reach PostgreSQL: {reason!r}") from reason
