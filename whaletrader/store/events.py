@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from google.protobuf.message import Message
 
-from whaletrader.runtime.codec import UnreadableMessage, decode, meta_of
+from whaletrader.runtime.codec import UnreadableMessage, decode
 from whaletrader.runtime.log import Stored
+from whaletrader.schemas import common_pb2
 
 COLUMNS: Final = (
     "topic",
@@ -35,7 +36,8 @@ COLUMNS: Final = (
 FACTS: Final = COLUMNS[:-2]
 
 _BIGINT_MAX: Final = 2**63 - 1
-_HEADERS = msgspec.json.Decoder(dict[str, str])
+_JSON: Final = msgspec.json.Encoder(order="sorted")
+_HEADERS: Final = msgspec.json.Decoder(dict[str, str])
 
 
 class Recorded(NamedTuple):
@@ -62,36 +64,32 @@ def recorded(stored: Stored) -> tuple[Recorded, Message | None]:
     What cannot be read is recorded all the same, with what its headers say.
     """
     headers = stored.headers
-    message: Message | None
-    cause = ""
-    event_id = headers.get("ce_id", "")
-    correlation = _correlation(headers)
     kind = headers.get("ce_type", "")
-    try:
-        message = decode(kind, stored.value)
-        meta = meta_of(message)
-        event_id, cause, correlation = meta.id, meta.cause, meta.correlation or meta.id
-    except UnreadableMessage:
-        # Journal entries carry no meta: they are readable all the same.
-        message = _without_meta(kind, stored.value)
-    return (
-        Recorded(
-            stored.topic,
-            stored.partition,
-            stored.offset,
-            stored.timestamp_ns,
-            _plain(event_id),
-            _plain(kind),
-            _plain(stored.key),
-            _plain(headers.get("ce_source", "")),
-            _plain(cause),
-            _plain(correlation),
-            _time_ns(headers.get("ce_time", "")),
-            _plain_json(headers),
-            stored.value,
-        ),
-        message,
+    message = _read(kind, stored.value)
+    meta = getattr(message, "meta", None)
+    if isinstance(meta, common_pb2.Meta):
+        event_id, cause, time_ns = meta.id, meta.cause, meta.event_time_ns
+        correlation = meta.correlation or event_id
+    else:
+        # Journal entries carry no meta, and unreadable bytes nothing at all.
+        event_id, cause, correlation = headers.get("ce_id", ""), "", _correlation(headers)
+        time_ns = _time_ns(headers.get("ce_time", ""))
+    row = Recorded(
+        stored.topic,
+        stored.partition,
+        stored.offset,
+        stored.timestamp_ns,
+        _plain(event_id),
+        _plain(kind),
+        _plain(stored.key),
+        _plain(headers.get("ce_source", "")),
+        _plain(cause),
+        _plain(correlation),
+        time_ns,
+        _JSON.encode(headers if type(headers) is dict else dict(headers)).decode(),
+        stored.value,
     )
+    return row, message
 
 
 def genesis(topic: str, partition: int) -> bytes:
@@ -131,13 +129,10 @@ def stored_of(row: Recorded) -> Stored:
 
 def message_of(row: Recorded) -> Message | None:
     """Return the row's message, or None if nobody can read it."""
-    try:
-        return decode(row.type, row.payload)
-    except UnreadableMessage:
-        return None
+    return _read(row.type, row.payload)
 
 
-def _without_meta(kind: str, payload: bytes) -> Message | None:
+def _read(kind: str, payload: bytes) -> Message | None:
     try:
         return decode(kind, payload)
     except UnreadableMessage:
@@ -158,7 +153,3 @@ def _time_ns(stated: str) -> int:
 def _plain(text: str) -> str:
     # PostgreSQL's text holds everything but this one character.
     return text.replace("\0", "\ufffd") if "\0" in text else text
-
-
-def _plain_json(headers: Mapping[str, str]) -> str:
-    return msgspec.json.encode(dict(headers), order="sorted").decode()

@@ -26,9 +26,8 @@ class Database(Protocol):
 
 async def portfolio_states(db: Database) -> list[rows.PortfolioState]:
     """Return the latest state of each portfolio."""
-    return await _all(
-        db, rows.PortfolioState, "SELECT * FROM read.current_portfolio_state ORDER BY portfolio"
-    )
+    query = "SELECT * FROM read.current_portfolio_state ORDER BY portfolio"
+    return await _all(db, rows.PortfolioState, query)
 
 
 async def profit_curve(
@@ -275,12 +274,8 @@ async def risk_metrics(db: Database, portfolio: str = "") -> list[rows.RiskMetri
 
 async def alerts(db: Database, limit: int = 50) -> list[rows.Alert]:
     """Return the latest alerts, newest first."""
-    return await _all(
-        db,
-        rows.Alert,
-        "SELECT * FROM read.alerts ORDER BY event_time_ns DESC, id LIMIT $1",
-        _clipped(limit),
-    )
+    query = "SELECT * FROM read.alerts ORDER BY event_time_ns DESC, id LIMIT $1"
+    return await _all(db, rows.Alert, query, _clipped(limit))
 
 
 async def agents(db: Database) -> list[rows.AgentState]:

@@ -5,7 +5,7 @@ its partition's position is dropped as already recorded. So it does not matter w
 own group positions say, nor whether two recorders run. Called by the recorder service.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -70,51 +70,73 @@ class Written:
     touched: Touched
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch as rows and changes, ready to be written."""
+
+    records: Sequence[Stored]
+    events: list[Recorded]
+    changes: Changes
+
+
 class Writer:
-    """Writes over one connection, which its caller opens and replaces."""
+    """Writes over one connection. After an error it is thrown away with its connection."""
 
     def __init__(self) -> None:
         self._partitions = Partitions()
         self._hops = HopTracker()
 
-    async def write(self, connection: Connection, records: Sequence[Stored]) -> Written:
+    def prepare(self, records: Sequence[Stored]) -> Prepared:
+        """Read a batch and work out its changes: all that needs no database.
+
+        May run in a thread while the batch before is being written, in the order of the log.
+        """
+        prepared = Prepared(records, [], Changes())
+        for record in records:
+            event, message = recorded(record)
+            prepared.events.append(event)
+            prepared.changes.include(project(event, message))
+            prepared.changes.include(self._hops.observe(event, message))
+        return prepared
+
+    async def write(self, connection: Connection, prepared: Prepared) -> Written:
         """Record a batch, all of it or nothing. Records of a partition come in order.
 
         Raises what asyncpg raises; then nothing is recorded, unless the connection was lost
         during the commit: writing the batch again is right in either case.
         """
-        places = sorted({(record.topic, record.partition) for record in records})
+        places = sorted({(event.topic, event.partition) for event in prepared.events})
         if not places:
             return Written(0, 0, {})
-        await self._partitions.ensure(connection, {record.timestamp_ns for record in records})
-        try:
-            async with connection.transaction():
-                return await self._write(connection, places, records)
-        except BaseException:
-            # It remembers events that were not recorded after all.
-            self._hops = HopTracker()
-            raise
+        await self._partitions.ensure(connection, {e.log_time_ns for e in prepared.events})
+        async with connection.transaction():
+            heads = await _hold(connection, places)
+            fresh = _fresh(prepared.records, heads)
+            if len(fresh) < len(prepared.records):
+                # What was recorded before must not be counted again.
+                repeated = len(prepared.records) - len(fresh)
+                prepared = self.prepare(fresh)
+            else:
+                repeated = 0
+            for event in prepared.events:
+                _extend(heads[(event.topic, event.partition)], event)
+            if prepared.events:
+                await _copy(connection, [row for head in heads.values() for row in head.rows])
+                await prepared.changes.write(connection)
+                await _move(connection, heads)
+        return Written(len(prepared.events), repeated, prepared.changes.touched())
 
-    async def _write(
-        self, connection: Connection, places: Sequence[Place], records: Sequence[Stored]
-    ) -> Written:
-        heads = await _hold(connection, places)
-        changes = Changes()
-        fresh = 0
-        for record in records:
-            head = heads[(record.topic, record.partition)]
-            if record.offset < head.next_offset:
-                continue
-            fresh += 1
-            event, message = recorded(record)
-            _extend(head, event)
-            changes.include(project(event, message))
-            changes.include(self._hops.observe(event, message))
-        if fresh:
-            await _copy(connection, [row for head in heads.values() for row in head.rows])
-            await changes.write(connection)
-            await _move(connection, heads)
-        return Written(fresh, len(records) - fresh, changes.touched())
+
+def _fresh(records: Sequence[Stored], heads: Mapping[Place, _Head]) -> list[Stored]:
+    """Return the records that are not recorded yet, each offset once."""
+    following = {place: head.next_offset for place, head in heads.items()}
+    fresh = []
+    for record in records:
+        place = (record.topic, record.partition)
+        if record.offset >= following[place]:
+            following[place] = record.offset + 1
+            fresh.append(record)
+    return fresh
 
 
 async def positions(connection: Connection) -> list[Position]:

@@ -26,7 +26,9 @@ CREATE TABLE store.events (
 ){partitioning};
 
 CREATE INDEX events_id ON store.events (id) WHERE id <> '';
-CREATE INDEX events_correlation ON store.events (correlation) WHERE correlation <> '';
+-- Most events are the root of a chain that nobody follows: they are found by their id.
+CREATE INDEX events_correlation ON store.events (correlation)
+    WHERE correlation <> '' AND correlation <> id;
 
 -- How far each partition of the log is recorded, and the end of its chain.
 CREATE TABLE store.position (

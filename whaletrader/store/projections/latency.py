@@ -6,9 +6,8 @@ is not counted. Samples are kept as a histogram, so that percentiles can be read
 """
 
 import math
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
@@ -19,6 +18,9 @@ from whaletrader.store.tables import Change, Table, add
 
 # Some seconds at the highest rate we aim for; about 150 bytes each.
 RECENT_MAX: Final = 65_536
+
+Item = TypeVar("Item")
+
 # Four buckets an octave: a percentile read from them is within 9 % of the true one.
 BUCKETS_PER_OCTAVE: Final = 4
 
@@ -33,49 +35,51 @@ TABLES: Final = (HOPS,)
 
 
 class HopTracker:
-    """Pairs events with their causes. One instance a recorder; forgets nothing it needs soon."""
+    """Pairs events with their causes. One instance a recorder."""
 
     def __init__(self, recent_max: int = RECENT_MAX) -> None:
         self._recent_max = recent_max
-        # By id: type and time in the log.
-        self._known: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        # By id: type and time in the log. Oldest first.
+        self._known: dict[str, tuple[str, int]] = {}
         # By the id of a cause that was not met yet: types and times of its effects.
-        self._waiting: OrderedDict[str, list[tuple[str, int]]] = OrderedDict()
+        self._waiting: dict[str, list[tuple[str, int]]] = {}
 
-    def observe(self, event: Recorded, message: Message | None) -> Iterator[Change]:
-        """Yield the samples that this event completes, as an effect or as a cause."""
+    def observe(self, event: Recorded, message: Message | None) -> Sequence[Change]:
+        """Return the samples that this event completes, as an effect or as a cause."""
+        changes: list[Change] = []
         if isinstance(message, agent_pb2.JournalEntry):
             for inline, meta in inline_inputs(message):
-                yield from self._met(meta.id, inline.type, event.log_time_ns, meta.cause)
-            return
-        if isinstance(message, decision_pb2.DecisionMade) and message.proposal.meta.id:
-            # The request itself is not on the log; the decision that announces it is.
-            proposal = message.proposal
-            kind = proposal.DESCRIPTOR.full_name
-            yield from self._met(proposal.meta.id, kind, event.log_time_ns, "")
-        if event.id:
-            yield from self._met(event.id, event.type, event.log_time_ns, event.cause)
-
-    def _met(self, event_id: str, kind: str, time_ns: int, cause: str) -> Iterable[Change]:
-        changes: list[Change] = []
-        if event_id in self._known:
-            # An answer is met twice: on its topic and in the asker's journal. The first counts.
-            return changes
-        self._known[event_id] = (kind, time_ns)
-        if len(self._known) > self._recent_max:
-            self._known.popitem(last=False)
-        for effect_kind, effect_ns in self._waiting.pop(event_id, ()):
-            changes.append(sample(kind, effect_kind, effect_ns - time_ns))
-        if not cause:
-            return changes
-        known = self._known.get(cause)
-        if known is not None:
-            changes.append(sample(known[0], kind, time_ns - known[1]))
-        else:
-            self._waiting.setdefault(cause, []).append((kind, time_ns))
-            if len(self._waiting) > self._recent_max:
-                self._waiting.popitem(last=False)
+                self._met(changes, (meta.id, inline.type, event.log_time_ns), meta.cause)
+        elif event.id:
+            if isinstance(message, decision_pb2.DecisionMade) and message.proposal.meta.id:
+                # The request itself is not on the log; the decision that announces it is.
+                proposal = message.proposal
+                kind = str(proposal.DESCRIPTOR.full_name)
+                self._met(changes, (proposal.meta.id, kind, event.log_time_ns), "")
+            self._met(changes, (event.id, event.type, event.log_time_ns), event.cause)
         return changes
+
+    def _met(self, changes: list[Change], met: tuple[str, str, int], cause: str) -> None:
+        event_id, kind, time_ns = met
+        known = self._known
+        if event_id in known:
+            # An answer is met twice: on its topic and in the asker's journal. The first counts.
+            return
+        known[event_id] = (kind, time_ns)
+        if len(known) >= 2 * self._recent_max:
+            self._known = _newest(known, self._recent_max)
+        if self._waiting:
+            for effect_kind, effect_ns in self._waiting.pop(event_id, ()):
+                changes.append(sample(kind, effect_kind, effect_ns - time_ns))
+        if not cause:
+            return
+        caused_by = known.get(cause)
+        if caused_by is not None:
+            changes.append(sample(caused_by[0], kind, time_ns - caused_by[1]))
+            return
+        self._waiting.setdefault(cause, []).append((kind, time_ns))
+        if len(self._waiting) >= 2 * self._recent_max:
+            self._waiting = _newest(self._waiting, self._recent_max)
 
 
 def sample(cause_type: str, effect_type: str, latency_ns: int) -> Change:
@@ -106,3 +110,8 @@ def percentile_us(buckets: Sequence[tuple[int, int, int]], share: float) -> floa
             return start_us + (wanted - seen) / n * (bucket_end_us(bucket) - start_us)
         seen += n
     return bucket_end_us(buckets[-1][0]) if buckets else 0.0
+
+
+def _newest(found: dict[str, Item], count: int) -> dict[str, Item]:
+    # Seldom and all at once: cheaper than an eviction with every event.
+    return dict(list(found.items())[-count:])
