@@ -222,3 +222,10 @@ async def test_an_unknown_setting_stops_the_program() -> None:
     _, errors = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 2
     assert b"mode" in errors
+
+
+async def test_money_that_does_not_add_up_is_an_error_and_not_a_report(tape: Rig) -> None:
+    await tape.fund(ALICE)
+    assert (await tape.http.get("/admin/state")).status_code == 200
+    tape.venue.exchange.state.ledger.account(ALICE.lower()).cash_micro += 1
+    assert (await tape.http.get("/admin/state")).status_code == 500
