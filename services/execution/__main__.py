@@ -88,4 +88,6 @@ async def _connected(venue: PolymarketVenue) -> None:
 
 
 if __name__ == "__main__":
+    # The client's every request is no news.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     run(build(ExecutionSettings()))

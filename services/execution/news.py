@@ -47,9 +47,21 @@ class News:
         self._newest_match_ns = 0
 
     def attach(self, put: Callable[[Message], None]) -> None:
-        """Begin to tell; what the agent knew before a restart counts as told."""
+        """Begin to tell an agent that was just restored.
+
+        What an earlier agent was told and had not committed is lost with it, so everything but
+        what this one knows is news again.
+        """
+        self._told.clear()
+        self._unsettled.clear()
+        self._final_trades.clear()
+        self._newest_match_ns = 0
+        self._closed_orders = set(self._desk.venue_closed_orders())
         self._put = put
-        self._closed_orders.update(self._desk.venue_closed_orders())
+
+    def detach(self) -> None:
+        """Stop telling: nobody commits it any more."""
+        self._put = None
 
     def facts(self) -> Mapping[str, int]:
         """Return, by wallet, final trades plus orders closed without being filled."""

@@ -46,9 +46,12 @@ class VenueSource:
     async def run(self, put: Callable[[Message], None]) -> None:
         """Put facts until cancelled. Raises VenueStop: a person must look."""
         self._news.attach(put)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen())
-            group.create_task(self._reconcile())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen())
+                group.create_task(self._reconcile())
+        finally:
+            self._news.detach()
 
     def facts(self) -> Mapping[str, int]:
         return self._news.facts()

@@ -99,18 +99,14 @@ def trade(
     size_micro: int = 10_000_000,
     **fill: Any,
 ) -> order_pb2.VenueTradeSeen:
+    terms: dict[str, Any] = {
+        "trade_id": trade_id,
+        "price_micro": 500_000,
+        "size_micro": size_micro,
+        "liquidity": order_pb2.LIQUIDITY_MAKER,
+    }
     return order_pb2.VenueTradeSeen(
-        order_id=order_id,
-        fill=order_pb2.Fill(
-            **{
-                "trade_id": trade_id,
-                "price_micro": 500_000,
-                "size_micro": size_micro,
-                "liquidity": order_pb2.LIQUIDITY_MAKER,
-            }
-            | fill
-        ),
-        status=status,
+        order_id=order_id, fill=order_pb2.Fill(**terms | fill), status=status
     )
 
 
