@@ -3,21 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.unit.services.execution.execution_bench import (
     POLICY,
     Bench,
-    S,
-    approval,
     control,
     listing,
     placement,
     trade,
     venue_closed,
 )
-from whaletrader.domain.ids import derived_id
 from whaletrader.domain.money import taker_fee
 from whaletrader.schemas import agent_pb2, control_pb2, order_pb2
 from whaletrader.services.execution.lifecycle import EXPIRED_UNSENT, WITHHELD
@@ -308,113 +303,3 @@ def test_takers_pay_the_markets_fee_and_makers_none() -> None:
     fees = [event.fill.fee_micro for event in bench.said(order_pb2.OrderConfirmed)]
     assert fees == [taker_fee(480_000, 4_000_000, 70_000), 0]
     assert fees[0] > 0
-
-
-# -- any news in any order -------------------------------------------------------------------
-
-SIZE = 10_000_000
-PARTS = st.lists(st.integers(1, 400), min_size=0, max_size=4).map(
-    lambda parts: [part * 10_000 for part in parts]
-)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> tuple[list[tuple[str, int, bool]], bool, list[int]]:
-    """Draw what truly happens at the venue (fills with their fate, whether the rest is cancelled)
-    and an order in which the news of it arrives, with repetitions."""
-    sizes = draw(PARTS)
-    fates = [draw(st.booleans()) for _ in sizes]
-    fills = [(f"t{n}", size, fate) for n, (size, fate) in enumerate(zip(sizes, fates, strict=True))]
-    fully = draw(st.booleans()) and sum(sizes) < SIZE
-    if fully:
-        fills.append(("rest", SIZE - sum(sizes), draw(st.booleans())))
-    news_count = 3 * len(fills) + 3
-    order = draw(st.permutations(range(news_count)))
-    repeats = draw(st.lists(st.integers(0, news_count - 1), max_size=8))
-    return fills, fully, [*order, *repeats]
-
-
-@settings(max_examples=300, deadline=None)
-@given(histories())
-def test_any_order_and_repetition_of_news_gives_one_end_and_the_standing_fills(
-    history: tuple[list[tuple[str, int, bool]], bool, list[int]],
-) -> None:
-    fills, fully, arrival = history
-    bench = Bench()
-    order_id = bench.announce()
-    news = [placement(order_id, LIVE, "live")]
-    matched = sum(size for _, size, _ in fills)
-    for trade_id, size, stands in fills:
-        final = CONFIRMED if stands else FAILED
-        news += [trade(order_id, trade_id, status, size) for status in (MATCHED, MINED, final)]  # type: ignore[misc]
-    closing = placement(order_id, LIVE, "again") if fully else venue_closed(order_id, matched)
-    news += [closing, order_pb2.OrderCancellation(order_id=order_id, gone=not fully)]  # type: ignore[list-item]
-    for n, index in enumerate(arrival):
-        message = type(news[index])()
-        message.CopyFrom(news[index])
-        message.meta.id = derived_id("news", n)
-        bench.tell(message)
-
-    standing = sum(size for _, size, stands in fills if stands)
-    assert [filled for _, filled in ends(bench)] == [standing]
-    assert position(bench) == standing
-    assert not letters(bench)
-    assert len(bench.said(order_pb2.OrderAccepted)) == 1
-    assert len(bench.said(order_pb2.OrderMatched)) == len(fills)
-    assert replayed(bench).agent.state == bench.state
-
-
-def position(bench: Bench) -> int:
-    """Return what a reader of order.events holds who books each event in its order."""
-    held = 0
-    for step in bench.steps:
-        for _, topic, event in step.events:
-            if isinstance(event, order_pb2.OrderMatched):
-                held += event.fill.size_micro
-            elif isinstance(event, order_pb2.OrderReversed):
-                held -= event.fill.size_micro
-            assert topic or isinstance(event, order_pb2.VenueOrderClosed)
-    return held
-
-
-def replayed(bench: Bench):  # type: ignore[no-untyped-def]
-    """Return a core that followed the journal only."""
-    core = bench.fresh()
-    for step in bench.steps:
-        core.follow(step.entry, {})
-    return core
-
-
-def test_a_restored_agent_knows_what_the_running_one_knew_also_from_a_snapshot() -> None:
-    bench = Bench()
-    first = bench.live()
-    bench.tell(control(control_pb2.CONTROL_ACTION_FLATTEN))
-    bench.tell(trade(first, "t1", MATCHED, 4_000_000))
-    second = bench.announce(approval_id="a2", side=2)
-    again = replayed(bench)
-    assert again.agent.state == bench.state
-    assert list(again.pending) == list(bench.core.pending)
-    saved = bench.fresh()
-    snapshot = agent_pb2.AgentSnapshot.FromString(bench.core.snapshot(0).value)
-    assert saved.load(snapshot)
-    assert saved.agent.state == bench.state
-    assert saved.agent.views == bench.core.agent.views
-    assert set(bench.state.orders) == {first, second}
-    # The halt survived: what buys is refused by the restored agent, too.
-    bench.core = saved
-    bench.tell(approval(approval_id="a3"))
-    assert len(bench.said(order_pb2.ApprovalRefused)) == 1
-
-
-def test_closed_orders_are_forgotten_in_their_order_above_the_limit(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("whaletrader.services.execution.state.CLOSED_ORDERS_MAX", 2)
-    bench = Bench()
-    ids = [bench.announce(approval_id=f"a{n}") for n in range(4)]
-    for order_id in ids[1:]:
-        bench.tell(placement(order_id, REFUSED, "no"))
-    # The first is the oldest, but it is open.
-    assert list(bench.state.orders) == [ids[0], ids[2], ids[3]]
-    assert "a1" not in bench.state.used_approvals
-    assert S > 0
