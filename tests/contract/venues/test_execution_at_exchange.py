@@ -285,6 +285,8 @@ async def test_what_happens_while_the_stream_is_away_is_read_after_it() -> None:
         trader.tell(approval("a2", limit_price_micro=600_000))
         trader.tell(approval("a3", limit_price_micro=200_000))
         await trader.until(lambda: len(trader.said(order_pb2.OrderAccepted)) == 3)
+        # Past the reads that follow the first connection: only a reconnect makes new ones.
+        await asyncio.sleep(1.5)
         await trader.place.line.cut()
         await trader.place.play(10, (YES, 45, 150))
         other = venue_at(trader.place.url, trader.venue._signer.reveal())
