@@ -33,6 +33,7 @@ class Limits(msgspec.Struct, frozen=True):
     kelly_micro_ratio: int
     price_age_ns_max: int
     time_to_end_ns_min: int
+    end_must_be_known: bool
     approval_ttl_ns: int
     expiry_grace_ns: int
     flatten_slippage_micro: int
@@ -69,6 +70,8 @@ class RiskSettings(BaseSettings):
     price_age_s_max: int = Field(default=600, ge=1, le=30 * DAY_S)
     # Nothing is bought in a market that ends sooner than this.
     time_to_end_s_min: int = Field(default=HOUR_S, ge=0, le=30 * DAY_S)
+    # Whether nothing is bought in a market whose end the catalogue does not tell.
+    end_must_be_known: bool = True
 
     # How long execution may begin to use an approval.
     approval_ttl_s: int = Field(default=60, ge=1, le=7 * DAY_S)
@@ -101,6 +104,7 @@ class RiskSettings(BaseSettings):
             kelly_micro_ratio=micro(self.kelly_ratio),
             price_age_ns_max=self.price_age_s_max * NS_PER_S,
             time_to_end_ns_min=self.time_to_end_s_min * NS_PER_S,
+            end_must_be_known=self.end_must_be_known,
             approval_ttl_ns=self.approval_ttl_s * NS_PER_S,
             expiry_grace_ns=self.expiry_grace_s * NS_PER_S,
             flatten_slippage_micro=micro(self.flatten_slippage_usd),
@@ -113,8 +117,10 @@ class DemoRiskSettings(RiskSettings):
     """Other defaults for a tape that is played in time lapse, hours to a window.
 
     Prices and approvals last as long as the tape's windows; a bad day ends with the day, since
-    nobody sits at the desk.
+    nobody sits at the desk. The tape does not tell when a market was meant to end.
     """
+
+    end_must_be_known: bool = False
 
     price_age_s_max: int = Field(default=7 * DAY_S, ge=1, le=30 * DAY_S)
     approval_ttl_s: int = Field(default=12 * HOUR_S, ge=1, le=7 * DAY_S)

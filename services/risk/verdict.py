@@ -115,18 +115,16 @@ def _reasons_to_buy(
     loss = at_most(Rule.DAY_LOSS, desk.day_loss_micro, limits.day_loss_micro_max, USD)
     # At the limit already: the next loss would be over it.
     loss.passed = desk.day_loss_micro < limits.day_loss_micro_max
+    return [_time_left(desk, market), _freshness(desk, proposal), loss]
+
+
+def _time_left(desk: Desk, market: Market) -> common_pb2.Reason:
+    limits = desk.limits
     left_ns = market.ends_ns - desk.now_ns if market.ends_ns else -1
-    return [
-        at_least(
-            Rule.TIME_TO_END,
-            left_ns,
-            limits.time_to_end_ns_min,
-            NANOSECONDS,
-            "" if market.ends_ns else "no end is known",
-        ),
-        _freshness(desk, proposal),
-        loss,
-    ]
+    detail = "" if market.ends_ns else "no end is known"
+    reason = at_least(Rule.TIME_TO_END, left_ns, limits.time_to_end_ns_min, NANOSECONDS, detail)
+    reason.passed = reason.passed or not (market.ends_ns or limits.end_must_be_known)
+    return reason
 
 
 def _freshness(desk: Desk, proposal: risk_pb2.TradeProposal) -> common_pb2.Reason:

@@ -193,6 +193,14 @@ def test_a_market_whose_end_nobody_knows_is_not_bought() -> None:
     assert room.refusal(room.proposal()) == Rule.TIME_TO_END
 
 
+def test_where_ends_are_not_told_an_unknown_end_can_be_allowed() -> None:
+    room = Room(SETTINGS.model_copy(update={"end_must_be_known": False}))
+    room.tell(listing(MARKETS[0], ends_ns=0))
+    room.buy()
+    room.tell(listing(MARKETS[0], ends_ns=NOW + 1))
+    assert room.refusal(room.proposal()) == Rule.TIME_TO_END
+
+
 def test_a_token_without_any_trade_has_no_price() -> None:
     room = Room()
     room.tell(listing("0xnew"))
