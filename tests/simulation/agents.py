@@ -68,9 +68,7 @@ AskRisk = Callable[[Effect], Awaitable[Message | None]]
 
 def _fixed_signer() -> ApprovalSigner:
     key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-    return ApprovalSigner(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
+    return ApprovalSigner(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 SIGNER: Final = _fixed_signer()
@@ -155,9 +153,7 @@ def roles(edges: Edges) -> dict[str, Role]:
             "intelligence",
             lambda: IntelligenceAgent(IntelligenceSettings(warm_up_buckets=2, z_min=1.0)),
         ),
-        Role(
-            "orchestrator", Copier, lambda _: Plugs({risk_pb2.TradeProposal: RiskLink(edges)})
-        ),
+        Role("orchestrator", Copier, lambda _: Plugs({risk_pb2.TradeProposal: RiskLink(edges)})),
         Role("risk", lambda: RiskAgent(SETTINGS, SIGNER.sign, SIGNER.key_id)),
         Role("execution", make_execution, lambda process: plug_execution(process, edges)),
         Role(
@@ -174,9 +170,7 @@ def roles(edges: Edges) -> dict[str, Role]:
 
 
 def make_execution() -> ExecutionAgent:
-    policy = ExecutionPolicy(
-        lane=WALLET, working=Working(WORKING_NS), unknown_grace_ns=GRACE_NS
-    )
+    policy = ExecutionPolicy(lane=WALLET, working=Working(WORKING_NS), unknown_grace_ns=GRACE_NS)
     return ExecutionAgent(policy, VERIFIER.verify, order_id_of)
 
 

@@ -68,9 +68,7 @@ def every_venue_order_is_approved(scene: Scene) -> Iterator[str]:
             yield f"approval {approval_id} was used for {count} orders"
 
 
-def not_covered(
-    approval: risk_pb2.ApprovedTrade, order: order_pb2.OrderAnnounced
-) -> Iterator[str]:
+def not_covered(approval: risk_pb2.ApprovedTrade, order: order_pb2.OrderAnnounced) -> Iterator[str]:
     """Yield why the approval does not cover the order; its signature is checked anew."""
     ref = order.order
     try:
@@ -347,9 +345,7 @@ async def replay_gives_the_same_journal(scene: Scene) -> list[str]:
     return wrong
 
 
-def inputs_again(
-    entry: agent_pb2.JournalEntry, stored: dict[int, Stored]
-) -> list[Input]:
+def inputs_again(entry: agent_pb2.JournalEntry, stored: dict[int, Stored]) -> list[Input]:
     """Return an entry's inputs as its agent met them."""
 
     return [

@@ -102,7 +102,7 @@ class Process:
     async def start(self, membership: Membership) -> None:
         """Claim the shard, restore the core, take up what was announced before."""
         self.shard = await membership.claim(0, self.core.agent.reads)
-        await restore(self.ground.log, self.core)
+        self._since_snapshot = await restore(self.ground.log, self.core)
         self._journal_offset = await self._journal_end()
         self.plugs = self.role.plug(self)
         if self.plugs.watcher is not None:

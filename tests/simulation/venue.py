@@ -241,9 +241,7 @@ def order_id_of(order: order_pb2.OrderAnnounced) -> str:
 def fills_of(trade: Trade, status: TradeStatus, at_ns: int) -> list[VenueFill]:
     """Return our parts in a trade, priced leg by leg as the money moved."""
 
-    def fill(
-        order_id: str, fill_id: str, money: tuple[int, int], *, is_taker: bool
-    ) -> VenueFill:
+    def fill(order_id: str, fill_id: str, money: tuple[int, int], *, is_taker: bool) -> VenueFill:
         state = FillState.CONFIRMED if status.is_final else FillState.PROVISIONAL
         return VenueFill(
             order_id, trade.trade_id, fill_id, *money, is_taker, state, trade.match_ns, at_ns

@@ -223,7 +223,7 @@ class World:
         payload = b"\xff\xff" + self.rng.randbytes(4) + b"\xff"
         kind = self.rng.choice((type_name(order_pb2.OrderMatched), "no.such.Type", ""))
         key = str(self.rng.randrange(100))
-        headers = {"ce_type": kind, "ce_id": "%032x" % self.rng.getrandbits(128)}
+        headers = {"ce_type": kind, "ce_id": f"{self.rng.getrandbits(128):032x}"}
         before = await self.log.end(topic)
         await self.log.append([Record(topic, key, payload, headers)])
         after = await self.log.end(topic)

@@ -18,28 +18,34 @@ READ_LIMIT: Final = 2_000
 Place = tuple[str, int, int]
 
 
-async def restore(log: Log, core: Core) -> None:
-    """Bring a fresh core to where its shard's last commit left it."""
+async def restore(log: Log, core: Core) -> int:
+    """Bring a fresh core to where its shard's last commit left it.
+
+    Returns how many inputs it had to go through again because no snapshot held them.
+    """
     snapshot = await latest_snapshot(log, core.agent.name, core.shard)
     start = 0
     if snapshot is not None and core.load(snapshot):
         start = snapshot.journal_offset
+    redone = 0
     async for entries in journal_entries(log, core.agent.name, core.shard, start):
         fresh = [entry for entry in entries if entry.sequence > core.sequence]
         inputs = await inputs_of(log, fresh)
         for entry in fresh:
             core.follow(entry, pick_inputs(entry, inputs))
+            redone += len(entry.inputs)
+    return redone
 
 
 async def latest_snapshot(log: Log, agent: str, shard: int) -> agent_pb2.AgentSnapshot | None:
     """Return the shard's newest snapshot, or None."""
-    latest = None
+    latest: Stored | None = None
     for partition in range(await log.partitions(SNAPSHOTS)):
         async for records in _pages(log, Position(SNAPSHOTS, partition, 0)):
             for record in records:
                 if record.key == f"{agent}/{shard}":
-                    latest = agent_pb2.AgentSnapshot.FromString(record.value)
-    return latest
+                    latest = record
+    return agent_pb2.AgentSnapshot.FromString(latest.value) if latest is not None else None
 
 
 async def journal_entries(

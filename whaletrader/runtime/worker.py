@@ -62,7 +62,8 @@ class Worker(ABC):
 
     async def restore(self) -> None:
         """Bring the core to the last commit and take up what was announced before it."""
-        await restore(self.tools.log, self.core)
+        # Counted, or a process that restarts often would never take a snapshot.
+        self._since_snapshot = await restore(self.tools.log, self.core)
         journal = journal_topic(self.agent.name)
         self._journal_offset = (await self.tools.log.end(journal))[self.shard.number]
         if self.tools.service.watcher is not None:
