@@ -75,6 +75,23 @@ ORDER BY x.cost_micro DESC, x.token_id, x.leader LIMIT $2
 """
 
 
+# Whole nanoseconds: as floating point numbers, neighbouring points would fall together.
+_CURVE: Final = """
+SELECT DISTINCT ON (stretch) event_time_ns, realized_micro, fees_micro,
+    positions_value_micro - positions_cost_micro AS open_micro
+FROM (
+    SELECT c.*, (c.event_time_ns - r.first_ns)
+        / GREATEST(1, (r.last_ns - r.first_ns) / $3) AS stretch
+    FROM read.profit_curve AS c, (
+        SELECT min(event_time_ns) AS first_ns, max(event_time_ns) AS last_ns
+        FROM read.profit_curve WHERE portfolio = $1 AND event_time_ns >= $2
+    ) AS r
+    WHERE c.portfolio = $1 AND c.event_time_ns >= $2
+) AS divided
+ORDER BY stretch, event_time_ns DESC, event_id DESC
+"""
+
+
 def reasons(text: str | None, by: str = "") -> list[views.Reason]:
     """Return reasons as the read models store them."""
     return [views.Reason(by=by, **one) for one in _REASONS.decode(text or "[]")]
@@ -118,22 +135,9 @@ async def positions(store: Store, portfolio: str, limit: int) -> list[views.Posi
 async def curve(
     store: Store, portfolio: str, since_ns: int = 0, points: int = CURVE_POINTS
 ) -> views.Curve:
-    """Return the curve from a moment on, thinned to at most `points` points."""
-    found = await queries.profit_curve(store, portfolio, since_ns, points)
-    return views.Curve(
-        portfolio=portfolio,
-        points=[
-            views.CurvePoint(
-                at_ns=point.event_time_ns,
-                profit_micro=point.realized_micro
-                - point.fees_micro
-                + point.positions_value_micro
-                - point.positions_cost_micro,
-                realized_after_fees_micro=point.realized_micro - point.fees_micro,
-            )
-            for point in found
-        ],
-    )
+    """Return the curve from a moment on, thinned to about `points` points, oldest first."""
+    found = await store.fetch(_CURVE, portfolio, since_ns, points)
+    return views.Curve(portfolio=portfolio, points=[_point(row) for row in found])
 
 
 async def whales(store: Store, portfolio: str, limit: int) -> list[views.Whale]:
@@ -217,6 +221,15 @@ def _whale(whale: rows.Whale, copied: rows.LeaderProfit | None) -> views.Whale:
         reasons=held(whale.pruned_reasons if pruned else whale.discovered_reasons, "discovery"),
         copied_profit_micro=copied.realized_micro - copied.fees_micro if copied else 0,
         copied_markets=copied.markets if copied else 0,
+    )
+
+
+def _point(row: Row) -> views.CurvePoint:
+    realized = row["realized_micro"] - row["fees_micro"]
+    return views.CurvePoint(
+        at_ns=row["event_time_ns"],
+        profit_micro=realized + row["open_micro"],
+        realized_after_fees_micro=realized,
     )
 
 

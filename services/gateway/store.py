@@ -3,6 +3,7 @@
 Owns the pool. Called by the modules that read; nothing here knows a table.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
 else:
     Pool = asyncpg.Pool
+
+_LOG = logging.getLogger(__name__)
 
 # A few are enough: the live pushes share one reader and people click slowly.
 CONNECTIONS_MAX = 4
@@ -54,16 +57,11 @@ class Store:
                 return await getattr(connection, method)(query, *args, timeout=self.query_s_max)
         except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
             raise StoreNotReady("the recorder has not prepared the read models yet") from error
-        except (
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            asyncpg.OperatorInterventionError,
-            asyncpg.InsufficientResourcesError,
-            asyncpg.CannotConnectNowError,
-            asyncpg.InvalidCatalogNameError,
-            TimeoutError,
-            OSError,
-        ) as error:
+        except asyncpg.QueryCanceledError as error:
+            raise StoreUnavailable("the store is too slow") from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError) as error:
+            # Also a query that is wrong: whoever looks is told, and the pushes go on.
+            _LOG.warning("the store does not answer: %r", error)
             raise StoreUnavailable(f"the store does not answer: {type(error).__name__}") from error
 
 
