@@ -143,7 +143,7 @@ def _judged(
     if last is not None and current.prev_hash == before_last and current.holds:
         return _fault(chain, "added", last, "the row after it does not know of it")
     goes_on_at = following.prev_hash if following is not None else chain.head_hash
-    if goes_on_at == before and before != current.chain_hash:
+    if goes_on_at == before:
         return _fault(chain, "added", current, "the row after it does not know of it")
     if current.prev_hash == before or not current.holds:
         # Its own hash is not that of what it says.

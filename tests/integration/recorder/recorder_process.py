@@ -17,6 +17,7 @@ from whaletrader.runtime.log import Position
 from whaletrader.runtime.logs.postgres import PostgresLog
 from whaletrader.runtime.logs.postgres_session import PostgresSettings
 from whaletrader.runtime.topics import TOPICS
+from whaletrader.store.writer import Writer
 
 WAIT_S = 30.0
 
@@ -117,3 +118,14 @@ async def recorded_contents(
         """
     )
     return [tuple(row) for row in rows]
+
+
+async def record_all(log: PostgresLog, connection: "asyncpg.Connection[Any]") -> None:
+    """Put the whole log but the snapshots into the event store, as the recorder would."""
+    writer = Writer()
+    for topic in TOPICS:
+        if topic.name == "agent.snapshot":
+            continue
+        for partition in range(topic.partitions):
+            records = await log.read(Position(topic.name, partition, 0), 1_000_000)
+            await writer.write(connection, writer.prepare(records))

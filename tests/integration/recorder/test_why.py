@@ -8,11 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.integration.recorder.chain_events import Chain, listed, trade
-from tests.integration.recorder.recorder_process import contents, opened
+from tests.integration.recorder.recorder_process import opened, record_all
 from whaletrader.commands.why import app
-from whaletrader.runtime.log import Position
 from whaletrader.store.schema import install
-from whaletrader.store.writer import Writer
 
 ONE = Chain("one")
 TWO = Chain("two", at_ns=1_700_000_100_000_000_000)
@@ -26,10 +24,7 @@ async def dsn(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> str:
         await install(connection)
         refused = [*TWO.records()[:2], TWO.rejected()]
         await log.append([listed(), *ONE.records(), *refused, *map(trade, range(50))])
-        writer = Writer()
-        for topic, partition, offset, *_ in await contents(log):
-            records = await log.read(Position(topic, partition, offset), 1)
-            await writer.write(connection, writer.prepare(records))
+        await record_all(log, connection)
     return postgres_dsn
 
 
