@@ -26,8 +26,8 @@ from whaletrader.stack.options import LogKind, StackOptions
 # A slice of the sample with whales, copies, fills and resolutions in it. The thresholds are lower
 # than the product's, so that a short slice is enough: what is tested is not the statistics.
 SLICE = {
-    "WHALETRADER_FEEDS_FROM_S": "1767225600",  # 2026-01-01
-    "WHALETRADER_FEEDS_TO_S": "1768435200",  # 2026-01-15
+    "WHALETRADER_FEEDS_FROM_S": "1769904000",  # 2026-02-01
+    "WHALETRADER_FEEDS_TO_S": "1771200000",  # 2026-02-16
     "WHALETRADER_FEEDS_WINDOW_S": "21600",
     "WHALETRADER_DISCOVERY_CONFIDENCE": "0.5",
     "WHALETRADER_DISCOVERY_MARKETS_MIN": "2",

@@ -74,20 +74,21 @@ def _whales(whales: list[rows.Whale]) -> Table:
     ever = [whale for whale in whales if whale.discovered_ns]
     table = Table(title=f"Whales found: {len(ever)}", title_justify="left")
     table.add_column("wallet")
-    for column in ("edge/share", "95 % from", "to", "trades", "markets", "now"):
+    for column in ("edge/share", "95 % interval", "trades", "markets", "now"):
         table.add_column(column, justify="right")
-    table.add_column("why")
+    table.add_column("because")
     for whale in ever:
         reasons = whale.discovered_reasons if whale.is_whale else whale.pruned_reasons
+        interval = f"{dollars(whale.edge_lower_micro, 3)} to {dollars(whale.edge_upper_micro, 3)}"
         table.add_row(
             short(whale.wallet),
-            dollars(whale.edge_micro, 4),
-            dollars(whale.edge_lower_micro, 4),
-            dollars(whale.edge_upper_micro, 4),
+            dollars(whale.edge_micro, 3),
+            interval,
             f"{whale.trades:,}",
             f"{whale.markets:,}",
             "whale" if whale.is_whale else "pruned",
-            "; ".join(reason_text(reason) for reason in reasons),
+            # The last rule is the one that the others lead to: the lower end of the edge.
+            reason_text(reasons[-1]) if reasons else "",
         )
     return table
 
@@ -122,24 +123,23 @@ def _refusals(refused: list[rows.RejectionCount]) -> Table:
 
 def _leaders(leaders: list[rows.LeaderProfit]) -> Table:
     table = Table(
-        title="Profit after fees by whale (95 % interval, clustered by market)",
+        title="Profit after fees by whale (interval clustered by market)",
         title_justify="left",
     )
     table.add_column("whale")
-    for column in ("realised", "open", "fees", "markets", "95 % from", "to"):
+    for column in ("realised", "open", "fees", "markets", "95 % interval"):
         table.add_column(column, justify="right")
     for row in leaders:
         net = row.realized_micro - row.fees_micro
         half = round(Z_95 * row.standard_error_micro)
-        known = row.markets > 1
+        interval = f"{dollars(net - half)} to {dollars(net + half)}"
         table.add_row(
             short(row.leader),
             dollars(net),
             dollars(row.open_micro),
             dollars(row.fees_micro),
             f"{row.markets:,}",
-            dollars(net - half) if known else "unknown",
-            dollars(net + half) if known else "unknown",
+            interval if row.markets > 1 else "unknown: one market",
         )
     return table
 
