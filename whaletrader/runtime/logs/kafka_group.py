@@ -20,6 +20,8 @@ from whaletrader.runtime.logs.kafka_settings import KafkaSettings, member_config
 _SLICE_S: Final = 0.05
 # Leaving gives the assignment back first; two rounds suffice.
 _LEAVE_S_MAX: Final = 2.0
+# How long a member that was never told its shards waits for that before it closes.
+_SETTLE_S_MAX: Final = 2.0
 
 Claim = Callable[["KafkaMembership", int, Sequence[str]], Awaitable[Shard]]
 
@@ -38,6 +40,7 @@ class KafkaMembership:
         self._consumer = Consumer(member_config(settings, group, member))
         self._assigned: set[int] = set()
         self._returned: frozenset[int] = frozenset()
+        self._is_answered = False
         self._unwanted = threading.Event()
         self._ended: LogError | None = None
         self._left = False
@@ -63,7 +66,7 @@ class KafkaMembership:
 
     async def close(self) -> None:
         """Stop without leaving: within the session time it may come back as if never gone."""
-        await self._close(self._consumer.close)
+        await self._close(self._stop)
 
     def metadata(self) -> object:
         """Return what a commit shows as its right to commit. Raises Fenced after leaving."""
@@ -114,11 +117,22 @@ class KafkaMembership:
         consumer.incremental_assign(partitions)
         # Only the assignment is wanted, never the records.
         consumer.pause(partitions)
+        self._is_answered = True
         self._assigned.update(place.partition for place in partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned.difference_update(place.partition for place in partitions)
         consumer.incremental_unassign(partitions)
+
+    def _stop(self) -> None:
+        # librdkafka 2.16 hangs when an assignment arrives while it closes: so one that is
+        # under way is let in first. The lane bounds what is left of that race.
+        deadline = Deadline(_SETTLE_S_MAX)
+        while not self._is_answered and not deadline.is_over:
+            self._consumer.poll(_SLICE_S)
+        while self._consumer.poll(0) is not None and not deadline.is_over:
+            continue
+        self._consumer.close()
 
     def _depart(self) -> None:
         # A static member that only closes would keep its shards until its session ends;
