@@ -1,0 +1,41 @@
+"""How much of everything is measured: a whole run takes at most six minutes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Counts of samples; blocks of ours and of the floor alternate."""
+
+    chain_warm_up: int = 20
+    chain_blocks: int = 10
+    chain_block: int = 25
+    approval_warm_up: int = 50
+    approval_blocks: int = 5
+    approval_block: int = 150
+    approval_rate_hz: int = 100
+    approval_rate_block: int = 150
+    shell_blocks: int = 3
+    shell_block: int = 30_000
+    replay_events: int = 12_000
+    replay_blocks: int = 2
+    core_blocks: int = 4
+    core_block: int = 5_000
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    chain_warm_up=5,
+    chain_blocks=2,
+    chain_block=10,
+    approval_warm_up=10,
+    approval_blocks=2,
+    approval_block=30,
+    approval_rate_block=50,
+    shell_blocks=2,
+    shell_block=8_000,
+    replay_events=3_000,
+    replay_blocks=1,
+    core_blocks=2,
+    core_block=2_000,
+)
