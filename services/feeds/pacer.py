@@ -110,7 +110,10 @@ class Pacer:
 
     async def _work_off(self, line: PacerLine) -> None:
         """Run supersteps until nobody has anything left to do."""
-        await self._ask(line, Phase.REPORT, list(self._settings.agents))
+        if len(line.reports) < len(self._settings.agents):
+            # From then on an agent's last word is what it has: it reports after every phase, when
+            # it is restarted, and when somebody's order waits for it.
+            await self._ask(line, Phase.REPORT, list(self._settings.agents))
         for _ in range(SUPERSTEPS_MAX):
             totals = self._totals(line.reports.values())
             deciding = [
