@@ -15,7 +15,7 @@ class RecorderSettings(BaseSettings):
     )
 
     # Records in one transaction at most. A journal entry may have 100 kB: this bounds memory.
-    batch_max: int = Field(default=4_000, gt=0, le=50_000)
+    batch_max: int = Field(default=5_000, gt=0, le=50_000)
     # How long an idle recorder waits for records.
     poll_s: float = Field(default=0.2, gt=0, le=10)
     # How often the group's positions on the log follow the store's. They are for lag monitors

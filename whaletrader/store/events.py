@@ -122,9 +122,14 @@ def stored_of(row: Recorded) -> Stored:
         row.offset,
         row.key,
         row.payload,
-        _HEADERS.decode(row.headers),
+        headers_of(row.headers),
         row.log_time_ns,
     )
+
+
+def headers_of(text: str) -> dict[str, str]:
+    """Return a record's headers from the column's text."""
+    return _HEADERS.decode(text)
 
 
 def message_of(row: Recorded) -> Message | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from whaletrader.runtime.log import Position, Stored
-from whaletrader.store.events import FACTS, Recorded, row_of, stored_of
+from whaletrader.store.events import FACTS, Recorded, headers_of, row_of, stored_of
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -26,6 +26,12 @@ SELECT {FACTS_QUOTED} FROM store.events
 WHERE topic = $1 AND partition = $2 AND "offset" >= $3 ORDER BY "offset" LIMIT $4
 """
 
+# Only what a log record has: replay is paid by the row.
+_RECORDS: Final = """
+SELECT "offset", key, payload, headers, log_time_ns FROM store.events
+WHERE topic = $1 AND partition = $2 AND "offset" >= $3 ORDER BY "offset" LIMIT $4
+"""
+
 
 class StoreReader:
     """Answers `read` as the Log does, from the event store."""
@@ -35,10 +41,12 @@ class StoreReader:
 
     async def read(self, start: Position, limit: int) -> list[Stored]:
         """Return up to `limit` records of a partition from an offset on, in order."""
-        rows = await self._connection.fetch(
-            _PAGE, start.topic, start.partition, start.offset, limit
-        )
-        return [stored_of(row_of(row)) for row in rows]
+        topic, partition = start.topic, start.partition
+        rows = await self._connection.fetch(_RECORDS, topic, partition, start.offset, limit)
+        return [
+            Stored(topic, partition, offset, key, payload, headers_of(headers), time_ns)
+            for offset, key, payload, headers, time_ns in rows
+        ]
 
     async def payload(self, event_id: str) -> Stored | None:
         """Return the record of an event by its id, or None."""
