@@ -126,6 +126,9 @@ class Core:
         outputs: dict[int, list[agent_pb2.JournalOutput]] = {}
         for output in entry.outputs:
             outputs.setdefault(output.input, []).append(output)
+        asked: dict[int, list[agent_pb2.JournalEffect]] = {}
+        for effect in entry.effects:
+            asked.setdefault(effect.input, []).append(effect)
         for index, noted in enumerate(entry.inputs):
             made = outputs.get(index, ())
             message = _noted_message(noted, inputs.get(index))
@@ -134,14 +137,15 @@ class Core:
                 self._observe_again(message, any(it.topic == DEAD_LETTERS for it in made))
             for output in made:
                 self._follow_output(output)
-        for effect in entry.effects:
-            self.pending[effect.effect_id] = Effect(
-                decode(effect.type, effect.payload),
-                effect.lane,
-                effect.effect_id,
-                effect.cause,
-                effect.correlation,
-            )
+            # With its input: a later one of the same commit may hold its outcome already.
+            for effect in asked.get(index, ()):
+                self.pending[effect.effect_id] = Effect(
+                    decode(effect.type, effect.payload),
+                    effect.lane,
+                    effect.effect_id,
+                    effect.cause,
+                    effect.correlation,
+                )
         self.sequence = entry.sequence
 
     def snapshot(self, journal_offset: int) -> Record:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.runtime.counting import READS, SAYS, CountingAgent, trade, trade_record
+from whaletrader.runtime.agent import Decision, Effect
 from whaletrader.runtime.codec import Envelope, decode, digest, encode, to_record
 from whaletrader.runtime.core import Core, CorruptJournal, Inline, Input, Step
 from whaletrader.runtime.log import Position, Record, Stored, partition_of
@@ -312,3 +313,25 @@ def test_an_id_that_is_none_goes_to_the_dead_letters_and_is_not_observed() -> No
     restored = follow_all(core, [stored(to_record(Envelope(READS, "w", message)), 0)])
     assert core.agent.views.wallets == restored.agent.views.wallets == {}
     assert snapshot_of(restored) == snapshot_of(core)
+
+
+class InsistentAgent(CountingAgent):
+    """Asks for the same effect, by the same id, for every trade of size 7."""
+
+    def on_trade(self, message: wallet_pb2.WalletTraded) -> Decision:
+        decision = super().on_trade(message)
+        decision.effects = [Effect(effect.message, "", "same") for effect in decision.effects]
+        return decision
+
+
+def test_an_effect_asked_for_again_and_ended_in_one_commit_is_not_pending_after_a_restart() -> None:
+    core = Core(InsistentAgent())
+    first = core.step(trades(1, size_micro=7), 5)
+    fired = agent_pb2.TimerFired(timer_id="t")
+    fired.meta.id = "1" * 32
+    second = core.step([Inline(trade(2, size_micro=7)), Inline(fired, "same")], 6)
+    restored = Core(InsistentAgent())
+    restored.follow(first.entry, {})
+    restored.follow(second.entry, {})
+    assert not core.pending
+    assert not restored.pending
