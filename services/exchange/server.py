@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import time
 from collections.abc import AsyncIterator
 
 import uvicorn
 
+from whaletrader.runtime import clock
 from whaletrader.services.exchange.config import ExchangeConfig
 from whaletrader.services.exchange.wire.app import build
 from whaletrader.services.exchange.wire.venue import Venue, WallClock
 
 BACKLOG_CONNECTIONS = 512
 STOP_S_MAX = 5
+_WALL = clock.WallClock()
 
 
 def bind(config: ExchangeConfig) -> tuple[socket.socket, str]:
@@ -37,7 +38,7 @@ def bind(config: ExchangeConfig) -> tuple[socket.socket, str]:
     return listener, f"http://{shown}:{port}"
 
 
-def server(config: ExchangeConfig, wall_ns: WallClock = time.time_ns) -> uvicorn.Server:
+def server(config: ExchangeConfig, wall_ns: WallClock = _WALL.now_ns) -> uvicorn.Server:
     """Return a server that is not yet running."""
     settings = uvicorn.Config(
         build(config, wall_ns),
@@ -53,7 +54,7 @@ def server(config: ExchangeConfig, wall_ns: WallClock = time.time_ns) -> uvicorn
 
 @contextlib.asynccontextmanager
 async def running(
-    config: ExchangeConfig, wall_ns: WallClock = time.time_ns
+    config: ExchangeConfig, wall_ns: WallClock = _WALL.now_ns
 ) -> AsyncIterator[tuple[str, Venue]]:
     """Serve within this event loop; yield the URL and the exchange behind it."""
     listener, url = bind(config)

@@ -174,18 +174,19 @@ def _routes() -> list[Route | WebSocketRoute | Mount]:
         Mount("/gamma", routes=_gamma_routes()),
         Mount("/data-api", routes=_data_routes()),
         Mount("/relayer", routes=_get({"/deployed": _deployed})),
-        Mount(
-            "/admin",
-            routes=[
-                *_get({"/state": admin.state}),
-                *_post(
-                    {
-                        "/accounts": admin.make_account,
-                        "/markets": admin.upsert_markets,
-                        "/tape": admin.play_tape,
-                    }
-                ),
-            ],
+        Mount("/admin", routes=_admin_routes()),
+    ]
+
+
+def _admin_routes() -> list[Route]:
+    return [
+        *_get({"/state": admin.state}),
+        *_post(
+            {
+                "/accounts": admin.make_account,
+                "/markets": admin.upsert_markets,
+                "/tape": admin.play_tape,
+            }
         ),
     ]
 
