@@ -84,6 +84,9 @@ class Edges:
     faults: Faults
     on_submit: OnSubmit
     ask_risk: AskRisk
+    # Whether a reconciliation at rest reads everything, as after a restart, or only what the
+    # venue's news holds to be new.
+    rereads_all: bool = True
     told: list[agent_pb2.NotifyPerson] = field(default_factory=list)
 
 
@@ -195,6 +198,11 @@ def plug_execution(process: Process, edges: Edges) -> Plugs:
             await reconciler.all()
             source._opened.clear()
 
+    async def reconcile() -> None:
+        if edges.rereads_all:
+            news.attach(process.put)
+        await reconciler.all()
+
     return Plugs(
         performers={
             order_pb2.SubmitOrder: SubmitPerformer(
@@ -206,7 +214,7 @@ def plug_execution(process: Process, edges: Edges) -> Plugs:
         listen=listen,
         has_news=lambda: venue.has_news or source._opened.is_set(),
         close=venue.close,
-        reconcile=reconciler.all,
+        reconcile=reconcile,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
+from typing import Final
 
 
 class CrashPoint(StrEnum):
@@ -53,14 +54,14 @@ class Rates:
 
     crash: Mapping[CrashPoint, float] = field(
         default_factory=lambda: {
-            CrashPoint.BEFORE_STEP: 0.02,
-            CrashPoint.AFTER_STEP: 0.03,
-            CrashPoint.AFTER_COMMIT: 0.05,
-            CrashPoint.BEFORE_EFFECT: 0.03,
-            CrashPoint.AFTER_EFFECT: 0.06,
-            CrashPoint.LOG_UNAVAILABLE: 0.015,
-            CrashPoint.UNCERTAIN_LOST: 0.02,
-            CrashPoint.UNCERTAIN_WRITTEN: 0.03,
+            CrashPoint.BEFORE_STEP: 0.03,
+            CrashPoint.AFTER_STEP: 0.05,
+            CrashPoint.AFTER_COMMIT: 0.07,
+            CrashPoint.BEFORE_EFFECT: 0.06,
+            CrashPoint.AFTER_EFFECT: 0.09,
+            CrashPoint.LOG_UNAVAILABLE: 0.03,
+            CrashPoint.UNCERTAIN_LOST: 0.035,
+            CrashPoint.UNCERTAIN_WRITTEN: 0.05,
         }
     )
     submit: Mapping[Fate, float] = field(
@@ -95,6 +96,29 @@ class Rates:
     # An event of the venue's stream that is lost (the connection goes with it), or told twice.
     stream_lost: float = 0.03
     stream_twice: float = 0.08
+
+
+STORM: Final = Rates(
+    submit={
+        Fate.UNAVAILABLE: 0.25,
+        Fate.LOST: 0.25,
+        Fate.ANSWER_LOST: 0.15,
+        Fate.LATE: 0.15,
+        Fate.CRASH_BEFORE: 0.03,
+        Fate.CRASH_AFTER: 0.05,
+    },
+    cancel={Fate.UNAVAILABLE: 0.3, Fate.LOST: 0.2, Fate.ANSWER_LOST: 0.2},
+    read={Fate.UNAVAILABLE: 0.3},
+    request_lost=0.3,
+    reply_lost=0.2,
+    stream_lost=0.15,
+    stream_twice=0.3,
+)
+
+
+def rates_of(seed: int) -> Rates:
+    """Every third run is one in which little gets through to the venue and to risk."""
+    return STORM if seed % 3 == 0 else Rates()
 
 
 class Faults:

@@ -33,6 +33,8 @@ class Transcript:
     """Everything said so far, by what it is about."""
 
     approvals: dict[str, risk_pb2.ApprovedTrade] = field(default_factory=dict)
+    # Ids of all that risk answered.
+    verdicts: set[str] = field(default_factory=set)
     refused: dict[str, order_pb2.ApprovalRefused] = field(default_factory=dict)
     announced: dict[str, dict[str, order_pb2.OrderAnnounced]] = field(
         default_factory=lambda: defaultdict(dict)
@@ -101,6 +103,10 @@ class Transcript:
                 changed = risk_pb2.TradingStateChanged.FromString(output.payload)
                 self.stop = changed.rule if changed.halted else ""
 
+    def on_approved(self, approval: risk_pb2.ApprovedTrade) -> None:
+        self.approvals.setdefault(approval.approval_id, approval)
+        self.verdicts.add(approval.meta.id)
+
     def on_fill(self, event: Any) -> None:
         key = (event.order.order_id, event.fill.trade_id)
         kinds: dict[type[Message], dict[tuple[str, str], Any]] = {
@@ -120,7 +126,8 @@ _HANDLERS: dict[type[Message], Any] = {
     agent_pb2.DeadLettered: lambda t, m: t.dead[m.agent].update(
         {(m.topic, m.partition, m.offset): m.payload}
     ),
-    risk_pb2.ApprovedTrade: lambda t, m: t.approvals.setdefault(m.approval_id, m),
+    risk_pb2.ApprovedTrade: Transcript.on_approved,
+    risk_pb2.RejectedTrade: lambda t, m: t.verdicts.add(m.meta.id),
     order_pb2.ApprovalRefused: lambda t, m: t.refused.setdefault(m.approval_id, m),
     order_pb2.OrderAnnounced: lambda t, m: t.announced[m.order.order_id].update({m.meta.id: m}),
     order_pb2.OrderClosed: lambda t, m: t.closed[m.order.order_id].update({m.meta.id: m}),
