@@ -22,6 +22,8 @@ def main() -> int:
         format="%(asctime)s %(levelname)s gateway %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    # It tells each failed attempt with a stack; we say once what is missing.
+    logging.getLogger("nats.aio.client").setLevel(logging.CRITICAL)
     try:
         settings, runtime = GatewaySettings(), RuntimeSettings()
     except ValidationError as error:

@@ -40,7 +40,8 @@ class Announcements:
     async def wait(self, timeout_s: float) -> bool:
         """Return whether something was announced before the time was over."""
         try:
-            await asyncio.wait_for(self._said.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._said.wait()
         except TimeoutError:
             return False
         self._said.clear()

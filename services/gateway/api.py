@@ -26,7 +26,7 @@ Outcome = Literal["proposed", "declined", "approved", "rejected", "unanswered"]
 Line = StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")
 Operator = Annotated[str, Line, Field(min_length=1, max_length=64)]
 Note = Annotated[str, Line, Field(max_length=500)]
-Key = Annotated[str, Header(min_length=8, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+Key = Annotated[str | None, Header(min_length=8, max_length=128, pattern=r"^[\x21-\x7e]+$")]
 
 SLOW_SOCKET = 1013
 FLATTEN_WORDS = "sell everything"
@@ -176,7 +176,7 @@ def controlling(ports: Ports) -> APIRouter:
         action: Literal["halt", "resume", "flatten"],
         body: OrderBody,
         response: Response,
-        idempotency_key: Key | None = None,
+        idempotency_key: Key = None,
     ) -> OrderGiven:
         if action == "flatten" and body.confirmation != FLATTEN_WORDS:
             message = f'flatten sells all that is held: confirm with "{FLATTEN_WORDS}"'

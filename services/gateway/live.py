@@ -80,9 +80,9 @@ class LiveHub:
 
     async def subscribe(self) -> Subscriber:
         """Return a subscriber whose first message is everything. Raises TooManySockets."""
-        if len(self._subscribers) >= self._settings.sockets_max:
-            raise TooManySockets(f"{self._settings.sockets_max} dashboards are open already")
         async with self._lock:
+            if len(self._subscribers) >= self._settings.sockets_max:
+                raise TooManySockets(f"{self._settings.sockets_max} dashboards are open already")
             if not self._subscribers:
                 # Nobody looked for a while: what is remembered may be old.
                 self._sections = {}

@@ -31,6 +31,8 @@ _LOG = logging.getLogger(__name__)
 BACKLOG_CONNECTIONS = 128
 STOP_S_MAX = 2
 CHECK_INTERVAL_S = 1.0
+CANCEL_ATTEMPTS_MAX = 10
+CANCEL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,7 @@ async def opened(
     try:
         yield create_app(ports, registry), ports
     finally:
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                _LOG.error("a reader of the gateway had ended: %r", result)
+        await _end(tasks)
         await control.close()
         await store.close()
 
@@ -115,6 +113,21 @@ async def _watch(ports: Ports, health: Health) -> None:
         except (StoreUnavailable, StoreNotReady) as error:
             health.problem = str(error)
         await asyncio.sleep(CHECK_INTERVAL_S)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel the readers; tell of those that had failed."""
+    for _ in range(CANCEL_ATTEMPTS_MAX):
+        for task in tasks:
+            task.cancel()
+        # Before Python 3.12 `asyncio.wait_for`, which the NATS client connects with, loses a
+        # cancellation that comes in the moment of an answer: then it takes another one.
+        _, pending = await asyncio.wait(tasks, timeout=CANCEL_S)
+        if not pending:
+            break
+    for task in tasks:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("a reader of the gateway had ended: %r", error)
 
 
 class _Server(uvicorn.Server):

@@ -60,14 +60,14 @@ function render() {
 
 function words(control) {
   const by = control.operator ? `by ${control.operator} at ${wallTime(control.ordered_ns)}` : "";
-  const note = control.note ? ` — ${control.note}` : "";
+  const note = control.note ? ` Reason given: ${control.note}` : "";
   const doubt = control.is_current ? "" : " (The log cannot be read now; this is its last word.)";
   if (control.state === "halted") {
-    return ["halted", `Halted ${by}`, `No new order leaves; cancels do${note}.${doubt}`];
+    return ["halted", `Halted ${by}`, `No new order leaves; cancels do.${note}${doubt}`];
   }
   if (control.state === "flattened") {
     return ["halted", `Flattened ${by}`,
-      `Everything is being sold; nothing is bought${note}.${doubt}`];
+      `Everything is being sold; nothing is bought.${note}${doubt}`];
   }
   if (view.riskStoppedNs !== "0") {
     return ["halted", "Stopped by risk",
@@ -77,7 +77,7 @@ function words(control) {
     return ["unknown", "It is not known whether trading is on", "The log cannot be read now."];
   }
   return ["trading", "Trading is on",
-    by ? `Resumed ${by}${note}.` : "Every order needs an approval by risk."];
+    by ? `Resumed ${by}.${note}` : "Every order needs an approval by risk."];
 }
 
 function open(action) {

@@ -138,7 +138,7 @@ function interval(one) {
 
 export function leaders(items) {
   table(byId("leaders"), {
-    label: "Profit by whale", items, isNarrow: true, keyOf: (one) => one.leader,
+    label: "Profit by whale", items, keyOf: (one) => one.leader,
     empty: ["Nothing is realised yet", "Profit is realised when markets settle."],
     columns: [
       { head: "Whale", row: true, cell: (one) => wallet(one.leader) },
@@ -184,8 +184,7 @@ export function agents(items) {
       { head: "Agent", row: true, cell: (one) => one.agent },
       { head: "State", cell: agentState },
       { head: "Inputs", class: "num", cell: (one) => count(one.inputs) },
-      { head: "Events", class: "num", cell: (one) => count(one.events) },
-      { head: "Last heard", class: "num", cell: (one) => h("time", {
+      { head: "Heard", class: "num", cell: (one) => h("time", {
         datetime: isoTime(one.last_ns), title: wallTime(one.last_ns), text: wallClock(one.last_ns) }) },
     ],
   });
