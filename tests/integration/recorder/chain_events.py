@@ -113,22 +113,6 @@ class Chain:
             proposal=proposal,
             reasons=[reason("leader_edge", 40_000, 10_000)],
         )
-        approved = risk_pb2.ApprovedTrade(
-            meta=self._meta(self.approved, self.proposal, "risk"),
-            approval_id=self.approval_id,
-            proposal_id=self.proposal,
-            portfolio="main",
-            leader=LEADER,
-            condition_id=MARKET,
-            token_id=TOKEN,
-            side=common_pb2.SIDE_BUY,
-            limit_price_micro=420_000,
-            size_micro=10_000_000,
-            reasons=[
-                reason("position_notional_max", 4_200_000, 250_000_000),
-                reason("kelly_size", 4_200_000, 60_000_000),
-            ],
-        )
         announced = order_pb2.OrderAnnounced(
             meta=self._meta(self.announced, self.approved, "execution"), order=order
         )
@@ -152,13 +136,31 @@ class Chain:
         return [
             to_record(Envelope("wallet.trades", LEADER, traded)),
             to_record(Envelope("decision.made", MARKET, decided)),
-            to_record(Envelope("trade.approved", "main", approved)),
+            to_record(Envelope("trade.approved", "main", self.approval())),
             to_record(Envelope("order.events", MARKET, announced)),
             to_record(Envelope("order.events", MARKET, accepted)),
             to_record(Envelope("order.events", MARKET, matched)),
             self.journal(),
             self.attributed(),
         ]
+
+    def approval(self) -> risk_pb2.ApprovedTrade:
+        return risk_pb2.ApprovedTrade(
+            meta=self._meta(self.approved, self.proposal, "risk"),
+            approval_id=self.approval_id,
+            proposal_id=self.proposal,
+            portfolio="main",
+            leader=LEADER,
+            condition_id=MARKET,
+            token_id=TOKEN,
+            side=common_pb2.SIDE_BUY,
+            limit_price_micro=420_000,
+            size_micro=10_000_000,
+            reasons=[
+                reason("position_notional_max", 4_200_000, 250_000_000),
+                reason("kelly_size", 4_200_000, 60_000_000),
+            ],
+        )
 
     def journal(self) -> Record:
         """Execution's journal: what the venue answered is nowhere else."""
