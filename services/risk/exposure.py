@@ -183,10 +183,9 @@ def _sell(
 ) -> None:
     lot = desk.state.lot(order.token_id, order.leader) or Lot(order.condition_id)
     proceeds = notional(fill.price_micro, fill.size_micro) - fill.fee_micro
-    if fill.size_micro >= lot.size_micro:
-        paid = lot.cost_micro
-    else:
-        paid = lot.cost_micro * fill.size_micro // lot.size_micro
+    # Of the shares that are there; what is sold beyond them has cost nothing yet.
+    sold = min(fill.size_micro, max(0, lot.size_micro))
+    paid = lot.cost_micro * sold // lot.size_micro if sold else 0
     change.position_delta_micro = -fill.size_micro
     change.cost_delta_micro = -paid
     change.realized_delta_micro = proceeds - paid
@@ -197,6 +196,8 @@ def _rest_after(desk: Desk, order: order_pb2.OrderRef, fill: order_pb2.Fill) -> 
     approval = desk.state.approvals.get(order.approval_id)
     if approval is None:
         return 0 if _is_closed(desk, order) else max(0, order.size_micro - fill.size_micro)
+    if approval.closed:
+        return 0
     if approval.final_micro >= 0:
         return max(0, approval.final_micro - approval.standing_micro - fill.size_micro)
     return max(0, order.size_micro - approval.matched_micro - fill.size_micro)

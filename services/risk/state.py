@@ -227,6 +227,8 @@ def _approval_of(state: RiskState, event: risk_pb2.ExposureChanged) -> Approval:
             token_id=event.token_id,
             leader=event.leader,
             announced=done.announced,
+            # Its order was closed before: nothing is to come, and what comes is booked.
+            final_micro=0 if done.announced else -1,
             facts=dict(done.facts),
         )
     return found
@@ -269,7 +271,7 @@ def _start_fill(state: RiskState, approval: Approval, event: risk_pb2.ExposureCh
     if fill.position_micro > 0:
         return 0
     state.unsettled_micro += fill.cash_micro
-    return -fill.cost_micro
+    return max(0, -fill.cost_micro)
 
 
 def _finish_fill(state: RiskState, approval: Approval, fact: str) -> int:
@@ -282,7 +284,7 @@ def _finish_fill(state: RiskState, approval: Approval, fact: str) -> int:
     if fill.position_micro > 0:
         return 0
     state.unsettled_micro -= fill.cash_micro
-    return -fill.cost_micro
+    return max(0, -fill.cost_micro)
 
 
 def _release_shares(state: RiskState, approval: Approval, size_micro: int) -> None:

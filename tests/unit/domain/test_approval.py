@@ -109,9 +109,7 @@ def test_two_keys_are_trusted_while_one_replaces_the_other() -> None:
     assert verifier.key_ids == tuple(sorted((SIGNER.key_id, new.key_id)))
 
 
-def test_the_signature_is_not_among_the_signed_bytes_and_the_message_stays_as_it_is() -> (
-    None
-):
+def test_the_signature_is_not_among_the_signed_bytes_and_the_message_stays_as_it_is() -> None:
     message = approval()
     before = signing_bytes(message)
     message.signature = b"anything"

@@ -5,27 +5,21 @@ import pytest
 from tests.unit.services.risk.risk_room import (
     GENEROUS,
     MARKETS,
-    NOW,
     SELL,
     SHARE,
-    SIGNER,
     USD,
     WHALES,
     Room,
-    S,
-    agent,
     alerts,
     closed,
     fill_of,
-    no,
     order_of,
     said,
     yes,
 )
-from whaletrader.domain.approval import ApprovalVerifier, signing_bytes
-from whaletrader.runtime.core import Core, Inline
-from whaletrader.schemas import agent_pb2, common_pb2, order_pb2, risk_pb2
-from whaletrader.services.risk import sizing, state
+from whaletrader.runtime.core import Inline
+from whaletrader.schemas import common_pb2, order_pb2, risk_pb2
+from whaletrader.services.risk import sizing
 from whaletrader.services.risk.rules import Alert, Rule
 
 SLACK = sizing.ROUNDING_SLACK_MICRO
@@ -38,53 +32,6 @@ def held(room: Room, token: str = yes(MARKETS[0]), leader: str = WHALES[0]) -> i
 
 def bought(room: Room, shares: int = 100) -> risk_pb2.ApprovedTrade:
     return room.ask(room.proposal(max_size_micro=shares * SHARE))
-
-
-def test_an_approval_is_signed_expires_and_names_its_cause() -> None:
-    room = Room()
-    proposal = room.proposal()
-    step = room.tell(proposal)
-    approval = step.replies[0]
-    assert isinstance(approval, risk_pb2.ApprovedTrade)
-    ApprovalVerifier([SIGNER.public_pem()]).verify(
-        signing_bytes(approval), approval.signature, approval.key_id
-    )
-    assert approval.expires_ns == NOW + 60 * S
-    assert approval.meta.cause == approval.proposal_id == proposal.meta.id
-    assert ("trade.approved", approval) in [(topic, event) for _, topic, event in step.events]
-    timer = step.effects[0].message
-    assert isinstance(timer, agent_pb2.SetTimer)
-    assert timer.due_ns == NOW + 120 * S
-
-
-def test_asked_twice_the_answer_is_the_same_bytes_and_nothing_new_is_said() -> None:
-    room = Room()
-    for changes in ({}, {"portfolio": "other"}):
-        proposal = room.proposal(**changes)
-        first = room.tell(proposal)
-        reserved = room.state.reserved_micro
-        room.now_ns += 3_600 * S
-        second = room.tell(proposal)
-        assert first.replies[0].SerializeToString() == second.replies[0].SerializeToString()
-        assert not second.events
-        assert not second.effects
-        assert room.state.reserved_micro == reserved
-        room.now_ns -= 3_600 * S
-
-
-def test_an_altered_proposal_under_a_known_id_gets_the_first_verdict() -> None:
-    room = Room()
-    proposal = room.proposal(max_size_micro=10 * SHARE)
-    first = room.ask(proposal)
-    proposal.max_size_micro = 100 * SHARE
-    assert room.ask(proposal) == first
-
-
-def test_a_proposal_without_an_id_gets_no_answer_and_is_kept_as_a_dead_letter() -> None:
-    core = Core(agent())
-    step = core.step([Inline(Room().proposal())], NOW)
-    assert not step.replies
-    assert [topic for _, topic, _ in step.events] == ["dead.letter"]
 
 
 def test_money_moves_from_set_aside_to_the_holding_and_the_better_price_is_set_free() -> None:
@@ -181,83 +128,6 @@ def test_a_fill_said_to_be_final_and_undone_stands_as_booked_and_a_person_is_tol
         assert held(room) == shares * SHARE
 
 
-def test_an_unknown_order_keeps_its_money_and_outlives_its_approval() -> None:
-    room = Room()
-    approval = bought(room)
-    room.tell(order_pb2.OrderAnnounced(order=order_of(approval)))
-    room.tell(order_pb2.OrderUnknown(order=order_of(approval)))
-    room.fire(approval)
-    assert room.state.reserved_micro == 50 * USD + SLACK
-
-
-def test_an_approval_that_no_order_came_of_is_set_free_when_it_expires_and_not_before() -> None:
-    room = Room()
-    approval = bought(room)
-    assert room.state.reserved_micro
-    room.fire(approval)
-    assert room.state.reserved_micro == room.state.exposure_micro == 0
-    assert not room.state.approvals
-
-
-def test_an_approval_that_was_refused_is_set_free_but_not_one_that_was_used() -> None:
-    room = Room()
-    used, unused = bought(room), bought(room)
-    room.tell(order_pb2.OrderAnnounced(order=order_of(used)))
-    for approval in (used, unused):
-        room.tell(order_pb2.ApprovalRefused(approval_id=approval.approval_id, portfolio="main"))
-    assert list(room.state.approvals) == [used.approval_id]
-    assert room.state.reserved_micro == 50 * USD + SLACK
-
-
-def test_an_order_that_appears_after_its_approval_was_set_free_is_set_aside_again() -> None:
-    room = Room()
-    approval = bought(room)
-    room.fire(approval)
-    step = room.tell(order_pb2.OrderAnnounced(order=order_of(approval)))
-    assert alerts(step) == [Alert.LATE_ORDER]
-    assert room.state.reserved_micro == 50 * USD + SLACK
-    room.work(approval)
-    assert held(room) == 100 * SHARE
-    assert room.state.reserved_micro == 0
-    assert not room.state.approvals
-
-
-def test_an_order_that_nobody_approved_is_booked_and_a_person_is_told() -> None:
-    room = Room()
-    stranger = bought(Room(), 40)
-    order = order_of(stranger)
-    assert alerts(room.tell(order_pb2.OrderAnnounced(order=order))) == [Alert.UNAPPROVED_ORDER]
-    assert room.state.exposure_micro == 20 * USD + SLACK
-    room.tell(order_pb2.OrderMatched(order=order, fill=fill_of(order)))
-    assert held(room) == 40 * SHARE
-    assert room.state.cash_micro == 9_980 * USD
-    assert room.state == room.restored()
-
-
-def test_a_second_order_under_one_approval_comes_on_top_and_a_person_is_told() -> None:
-    room = Room()
-    approval = bought(room)
-    room.tell(order_pb2.OrderAnnounced(order=order_of(approval)))
-    twin = order_of(approval, order_id="twin")
-    assert alerts(room.tell(order_pb2.OrderAnnounced(order=twin))) == [Alert.SECOND_ORDER]
-    assert room.state.reserved_micro == 2 * (50 * USD + SLACK)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"size_micro": 100 * SHARE + 1},
-        {"price_micro": 510_000},
-        {"side": SELL},
-        {"token_id": no(MARKETS[0])},
-    ],
-)
-def test_an_order_beyond_its_approval_is_noticed(changes: dict[str, object]) -> None:
-    room = Room()
-    order = order_of(bought(room), **changes)
-    assert alerts(room.tell(order_pb2.OrderAnnounced(order=order))) == [Alert.ORDER_TOO_LARGE]
-
-
 @pytest.mark.parametrize("changes", [{"size_micro": 101 * SHARE}, {"price_micro": 510_000}])
 def test_a_fill_beyond_its_order_is_booked_as_it_is_and_noticed(changes: dict[str, int]) -> None:
     room = Room()
@@ -267,13 +137,6 @@ def test_a_fill_beyond_its_order_is_booked_as_it_is_and_noticed(changes: dict[st
     step = room.tell(order_pb2.OrderMatched(order=order, fill=fill))
     assert Alert.FILL_BEYOND_ORDER in alerts(step)
     assert held(room) == fill.size_micro
-
-
-def test_an_order_smaller_than_its_approval_sets_the_difference_free() -> None:
-    room = Room()
-    order = order_of(bought(room), size_micro=60 * SHARE)
-    room.tell(order_pb2.OrderAnnounced(order=order))
-    assert room.state.reserved_micro == 30 * USD + SLACK
 
 
 def test_a_close_that_overtakes_a_fill_keeps_money_for_that_fill() -> None:
@@ -298,6 +161,56 @@ def test_a_close_whose_fills_never_come_is_set_free_when_the_market_is_decided()
     room.tell(closed(order, 60 * SHARE))
     room.resolve(MARKETS[0], yes(MARKETS[0]))
     assert room.state.exposure_micro == room.state.reserved_micro == 0
+
+
+def test_a_fill_that_comes_after_everything_was_set_free_is_booked_and_sets_nothing_aside() -> None:
+    room = Room()
+    order = order_of(bought(room))
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    room.tell(closed(order, 60 * SHARE))
+    room.resolve(MARKETS[0], yes(MARKETS[0]))
+    fill = fill_of(order, size_micro=60 * SHARE)
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    assert not said(room.tell(closed(order, 60 * SHARE)), risk_pb2.ExposureChanged)
+    assert room.state.realized_micro == 30 * USD
+    assert room.state.exposure_micro == 0
+    room.tell(order_pb2.OrderReversed(order=order, fill=fill))
+    assert room.state.cash_micro == 10_000 * USD
+    assert not room.state.approvals
+
+
+def test_a_second_fill_after_everything_was_set_free_sets_nothing_aside_either() -> None:
+    room = Room()
+    order = order_of(bought(room))
+    first = fill_of(order, trade_id="t1", size_micro=10 * SHARE)
+    second = fill_of(order, trade_id="t2", size_micro=10 * SHARE)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    room.tell(closed(order, 60 * SHARE))
+    room.tell(order_pb2.OrderMatched(order=order, fill=first))
+    room.resolve(MARKETS[0], yes(MARKETS[0]))
+    room.tell(order_pb2.OrderMatched(order=order, fill=second))
+    for fill in (first, second):
+        room.tell(order_pb2.OrderReversed(order=order, fill=fill))
+    assert room.state.exposure_micro == room.state.reserved_micro == 0
+    assert room.state.cash_micro == 10_000 * USD
+
+
+def test_what_is_sold_beyond_the_holding_has_cost_nothing_and_gives_no_room() -> None:
+    room = Room(GENEROUS)
+    order = order_of(room.ask(room.proposal(max_size_micro=100 * SHARE)))
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill_of(order)))
+    sale = order_of(room.ask(room.proposal(side=SELL)))
+    first = fill_of(sale, trade_id="t1", size_micro=40 * SHARE)
+    room.tell(order_pb2.OrderMatched(order=sale, fill=first))
+    room.tell(order_pb2.OrderReversed(order=order, fill=fill_of(order)))
+    second = fill_of(sale, trade_id="t2", size_micro=60 * SHARE)
+    room.tell(order_pb2.OrderMatched(order=sale, fill=second))
+    assert held(room) == -100 * SHARE
+    assert room.state.exposure_micro >= 0
+    for fill in (first, second):
+        room.tell(order_pb2.OrderReversed(order=sale, fill=fill))
+    assert room.state.cash_micro == 10_000 * USD
+    assert room.state.exposure_micro == 0
 
 
 def test_a_sale_takes_its_share_of_the_cost_and_realises_the_rest() -> None:
@@ -407,23 +320,3 @@ def test_a_fill_that_makes_no_sense_is_kept_as_a_dead_letter_and_books_nothing()
         step = room.core.step([Inline(event)], room.now_ns)
         assert [topic for _, topic, _ in step.events] == ["dead.letter"]
     assert room.state == before
-
-
-def test_orders_of_another_portfolio_are_none_of_its_business() -> None:
-    room = Room()
-    order = order_of(bought(Room()), portfolio="other")
-    step = room.tell(order_pb2.OrderAnnounced(order=order))
-    assert not step.events
-
-
-def test_what_has_ended_is_remembered_in_bounded_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "DONE_MAX", 2)
-    monkeypatch.setattr(state, "VERDICTS_MAX", 2)
-    room = Room()
-    approvals = []
-    for _ in range(4):
-        approvals.append(room.ask(room.proposal(max_size_micro=5 * SHARE)))
-        room.fire(approvals[-1])
-    kept = approvals[-2:]
-    assert list(room.state.done) == [approval.approval_id for approval in kept]
-    assert list(room.state.verdicts) == [approval.proposal_id for approval in kept]

@@ -6,6 +6,7 @@ closes that overtake fills, expiries, decisions, halts and repeats against a ris
 its own account of the fills that stand.
 """
 
+import os
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -52,6 +53,8 @@ LIMITS = SETTINGS.model_copy(
         "day_loss_needs_resume": False,
     }
 )
+# `RISK_INTERLEAVINGS=5000 pytest ...` looks longer.
+EXAMPLES = int(os.environ.get("RISK_INTERLEAVINGS", "120"))
 TOKENS = [token(market) for market in MARKETS for token in (yes, no)]
 
 
@@ -309,7 +312,7 @@ class Interleavings(RuleBasedStateMachine):
 
 
 Interleavings.TestCase.settings = settings(
-    max_examples=120,
+    max_examples=EXAMPLES,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -98,7 +98,7 @@ def penniless() -> str:
 
 
 def elsewhere(room: Room) -> risk_pb2.TradeProposal:
-    """A proposal that only total exposure and cash connect with what is held in the first market."""
+    """A proposal that only the total and cash connect with what is held in the first market."""
     return room.proposal(
         leader=WHALES[1],
         condition_id=MARKETS[1],
