@@ -92,17 +92,6 @@ class Chain:
             price_micro=410_000,
             size_micro=500_000_000,
         )
-        proposal = risk_pb2.TradeProposal(
-            meta=self._meta(self.proposal, self.root, "orchestrator"),
-            portfolio="main",
-            leader=LEADER,
-            condition_id=MARKET,
-            token_id=TOKEN,
-            side=common_pb2.SIDE_BUY,
-            limit_price_micro=420_000,
-            max_size_micro=50_000_000,
-            fair_value_micro=460_000,
-        )
         decided = decision_pb2.DecisionMade(
             meta=self._meta(self.decision, self.root, "orchestrator"),
             outcome=decision_pb2.DECISION_OUTCOME_PROPOSED,
@@ -110,7 +99,7 @@ class Chain:
             strategy="copy",
             condition_id=MARKET,
             token_id=TOKEN,
-            proposal=proposal,
+            proposal=self.request(),
             reasons=[reason("leader_edge", 40_000, 10_000)],
         )
         announced = order_pb2.OrderAnnounced(
@@ -143,6 +132,19 @@ class Chain:
             self.journal(),
             self.attributed(),
         ]
+
+    def request(self) -> risk_pb2.TradeProposal:
+        return risk_pb2.TradeProposal(
+            meta=self._meta(self.proposal, self.root, "orchestrator"),
+            portfolio="main",
+            leader=LEADER,
+            condition_id=MARKET,
+            token_id=TOKEN,
+            side=common_pb2.SIDE_BUY,
+            limit_price_micro=420_000,
+            max_size_micro=50_000_000,
+            fair_value_micro=460_000,
+        )
 
     def approval(self) -> risk_pb2.ApprovedTrade:
         return risk_pb2.ApprovedTrade(
