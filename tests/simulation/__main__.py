@@ -19,12 +19,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--sample", action="store_true", help="play slices of the shipped sample")
+    parser.add_argument(
+        "--eager", action="store_true", help="copy every wallet in every run, not in every second"
+    )
     asked = parser.parse_args()
     tally = Tally()
     seed, left = asked.seed, asked.steps
     while left > 0:
         started_s = time.monotonic()
-        options = Options(seed, min(left, STEPS_A_RUN), is_sample=asked.sample)
+        options = Options(
+            seed, min(left, STEPS_A_RUN), is_sample=asked.sample, is_eager=asked.eager or None
+        )
         world = World(options)
         try:
             asyncio.run(world.run())

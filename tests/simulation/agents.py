@@ -40,6 +40,8 @@ from whaletrader.services.intelligence.agent import IntelligenceAgent
 from whaletrader.services.intelligence.config import IntelligenceSettings
 from whaletrader.services.notifier.agent import Channel, NotifierAgent
 from whaletrader.services.notifier.notice import Urgency
+from whaletrader.services.orchestrator.agent import OrchestratorAgent
+from whaletrader.services.orchestrator.config import OrchestratorSettings
 from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.config import RiskSettings
 from whaletrader.venues.approval import VerifiedApproval
@@ -55,8 +57,14 @@ SETTINGS: Final = RiskSettings(
     day_loss_usd_max=Decimal(400),
     price_age_s_max=7_200,
     time_to_end_s_min=0,
+    # A tape does not know it beforehand.
+    end_must_be_known=False,
     approval_ttl_s=60,
     expiry_grace_s=60,
+)
+# Whales are found after a few markets: a run sees no more than some dozens.
+DISCOVERY: Final = DiscoverySettings(
+    markets_min=2, trades_min=4, wallets_min=4, confidence=0.2, base_edge_max_micro=200_000
 )
 # A little over one window of the synthetic tape.
 WORKING_NS: Final = 900 * 1_000_000_000
@@ -143,20 +151,25 @@ class RiskLink:
         return reply
 
 
-def roles(edges: Edges) -> dict[str, Role]:
+def roles(edges: Edges, *, is_eager: bool) -> dict[str, Role]:
     """Return all roles, in the order in which a trade meets them."""
+    make_orchestrator = Copier if is_eager else make_following_orchestrator
     every = (
         Role(
             "feeds",
             lambda: FeedsAgent(edges.windows),
             lambda _: Plugs({tape_pb2.PlayWindow: Player(edges)}),
         ),
-        Role("discovery", lambda: DiscoveryAgent(DiscoverySettings(markets_min=2, trades_min=4))),
+        Role("discovery", lambda: DiscoveryAgent(DISCOVERY)),
         Role(
             "intelligence",
             lambda: IntelligenceAgent(IntelligenceSettings(warm_up_buckets=2, z_min=1.0)),
         ),
-        Role("orchestrator", Copier, lambda _: Plugs({risk_pb2.TradeProposal: RiskLink(edges)})),
+        Role(
+            "orchestrator",
+            make_orchestrator,
+            lambda _: Plugs({risk_pb2.TradeProposal: RiskLink(edges)}),
+        ),
         Role("risk", lambda: RiskAgent(SETTINGS, SIGNER.sign, SIGNER.key_id)),
         Role("execution", make_execution, lambda process: plug_execution(process, edges)),
         Role(
@@ -170,6 +183,14 @@ def roles(edges: Edges) -> dict[str, Role]:
         ),
     )
     return {role.name: role for role in every}
+
+
+def make_following_orchestrator() -> OrchestratorAgent:
+    return OrchestratorAgent(
+        OrchestratorSettings(
+            conviction_usd_min=Decimal(1), cooldown_s=60, deadline_ms=30_000
+        ).thresholds()
+    )
 
 
 def make_execution() -> ExecutionAgent:

@@ -46,9 +46,11 @@ def test_a_planted_defect_is_found(change: ChangeRole, finding: str) -> None:
 def _first_violation(change: ChangeRole, stops: float) -> str:
     for seed in range(1, SEEDS_MAX + 1):
         try:
-            asyncio.run(
-                World(Options(seed, 2_500, windows=20, stops=stops, change_role=change)).run()
-            )
+            asyncio.run(_eager(seed, stops, change).run())
         except Violation as violation:
             return str(violation)
     return f"{SEEDS_MAX} seeds found nothing"
+
+
+def _eager(seed: int, stops: float, change: ChangeRole) -> World:
+    return World(Options(seed, 2_500, windows=20, is_eager=True, stops=stops, change_role=change))

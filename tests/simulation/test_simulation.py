@@ -29,8 +29,8 @@ def test_no_invariant_breaks_over_ten_thousand_crash_points() -> None:
     assert tally.crash_points >= CRASH_POINTS_MIN
     assert set(tally.crashes) == set(CrashPoint), "a kind of crash was never reached"
     # Chains must have been worked, or the crashes hit nothing.
-    assert tally.counts["orders"] >= 1_000
-    assert tally.counts["fills"] >= 500
+    assert tally.counts["orders"] >= 600
+    assert tally.counts["fills"] >= 400
     assert tally.counts["markets decided"] >= 100
     for fault in ("request lost", "reply lost", "stream lost", "told twice", "halt", "flatten"):
         assert tally.fates[fault], fault
@@ -40,7 +40,9 @@ def test_no_invariant_breaks_over_ten_thousand_crash_points() -> None:
 def test_no_invariant_breaks_on_slices_of_the_sample() -> None:
     tally = Tally()
     for seed in (1, 2):
-        tally.add(asyncio.run(_run(Options(seed, 2_000, windows=30, is_sample=True))))
+        tally.add(
+            asyncio.run(_run(Options(seed, 2_000, windows=30, is_sample=True, is_eager=True)))
+        )
     assert tally.counts["orders"]
 
 

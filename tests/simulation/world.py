@@ -21,7 +21,7 @@ from tests.simulation.venue import Exchange
 from whaletrader.domain.ids import derived_id
 from whaletrader.runtime.agent import Effect
 from whaletrader.runtime.clock import SetClock
-from whaletrader.runtime.codec import Envelope, decode, encode, meta_of, to_record, type_name
+from whaletrader.runtime.codec import decode, encode, meta_of, type_name
 from whaletrader.runtime.control import control_event, control_record
 from whaletrader.runtime.core import Step
 from whaletrader.runtime.log import (
@@ -36,7 +36,6 @@ from whaletrader.runtime.logs.memory import MemoryLog
 from whaletrader.runtime.topics import TOPICS, TRADING_TOPICS, journal_topic
 from whaletrader.schemas import common_pb2, order_pb2, tape_pb2
 from whaletrader.services.exchange.engine.model import EngineSettings
-from whaletrader.services.feeds.publication import listed
 from whaletrader.services.feeds.tape_values import Window
 from whaletrader.venues.approval import VerifiedApproval
 from whaletrader.venues.errors import VenueUnavailable
@@ -68,6 +67,9 @@ class Options:
     # Nothing given: what the seed says.
     rates: Rates | None = None
     rereads_all: bool = True
+    # Whether every wallet's trades are copied, or those of whom discovery calls a whale. Nothing
+    # given: every second seed.
+    is_eager: bool | None = None
     # How often an operator stops trading, by action.
     stops: float = 0.002
     # For tests of the simulation itself: plants a defect in a role.
@@ -80,6 +82,7 @@ class World:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.rng = Random(options.seed)
+        self.is_eager = options.seed % 2 == 0 if options.is_eager is None else options.is_eager
         self.step = 0
         self.rests = 0
         self.clock = SetClock()
@@ -90,7 +93,6 @@ class World:
         self.processes: dict[str, Process] = {}
         self.zombies: list[Process] = []
         self._published = 0
-        self._told_ends = 0
         self._prints: dict[str, bytes] = {}
         self._memberships: dict[str, Membership] = {}
         make = sample_windows if options.is_sample else synthetic_windows
@@ -108,9 +110,9 @@ class World:
         )
         self.ground = Ground(self.log, self.clock, self.faults, self._on_commit)
         self.roles = {
-            name: options.change_role(role) for name, role in agents.roles(self.edges).items()
+            name: options.change_role(role)
+            for name, role in agents.roles(self.edges, is_eager=self.is_eager).items()
         }
-        self._ends_ns = self.windows[-1].end_ns + 86_400 * NS_PER_S
         self.clock.set(self.windows[0].start_ns)
 
     async def run(self) -> None:
@@ -126,7 +128,6 @@ class World:
     # -- what may happen -------------------------------------------------------------------
 
     async def _act(self) -> None:
-        await self._tell_ends()
         # Mostly it trades: a stop seldom lasts.
         if self.rng.random() < self.options.stops * (5 if self._is_stopped() else 1):
             await self._control()
@@ -298,24 +299,6 @@ class World:
         if process.role.name == "feeds":
             self._published = max(self._published, process.core.agent.state.published)
 
-    async def _tell_ends(self) -> bool:
-        """Say when the markets of published windows end, as a live catalogue would.
-
-        A tape does not know it beforehand, and risk buys nothing that ends at no known time.
-        """
-        if self._told_ends == self._published:
-            return False
-        for window in self.windows[self._told_ends : self._published]:
-            for market in window.markets:
-                event = listed(market)
-                event.meta.id = derived_id("ends", market.condition_id)
-                event.ends_ns = self._ends_ns
-                await self.log.append(
-                    [to_record(Envelope("market.catalog", event.condition_id, event))]
-                )
-        self._told_ends = self._published
-        return True
-
     async def _ask_risk(self, effect: Effect) -> Message | None:
         """Carry a request to risk and its reply back, if both get through."""
         faults, rates = self.faults, self.faults.rates
@@ -381,7 +364,7 @@ class World:
                 await self._let_work(name)
             elif self.exchange.on_the_wire or self.zombies:
                 await self._pass_time(self.clock.now_ns())
-            elif not await self._tell_ends():
+            else:
                 return
         self.fail([f"no rest after {SETTLE_MAX} actions"])
 
@@ -427,10 +410,10 @@ class World:
         """Raise Violation if anything is wrong."""
         if wrong:
             options = self.options
-            sample = " --sample" if options.is_sample else ""
+            flags = " --sample" * options.is_sample + " --eager" * (options.is_eager is True)
             lines = "\n  ".join(wrong[:10])
             raise Violation(
                 f"seed {options.seed}, step {self.step}:\n  {lines}\n"
                 f"again: python -m tests.simulation --seed {options.seed} "
-                f"--steps {options.steps}{sample}"
+                f"--steps {options.steps}{flags}"
             )
