@@ -1,5 +1,6 @@
 """One world for each adapter: how to open a log, as often as there are processes to play."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -87,15 +88,24 @@ async def drained(shard: Shard, count: int, patience_s: float = 15.0) -> list[St
     return records
 
 
-async def everything(log: Log, topic: str, page: int = 1000) -> list[Stored]:
-    """Read a topic page by page until nothing more comes, partition after partition."""
-    records: list[Stored] = []
-    for partition in range(await log.partitions(topic)):
-        at = Position(topic, partition, 0)
-        while rows := await log.read(at, page):
-            records.extend(rows)
-            at = Position(topic, partition, rows[-1].offset + 1)
-    return records
+async def everything(
+    log: Log, topic: str, count: int = 0, page: int = 1000, patience_s: float = 15.0
+) -> list[Stored]:
+    """Read a topic page by page, partition after partition, until it holds `count` records.
+
+    On Kafka a transaction that is committed becomes readable a moment later.
+    """
+    end = time.monotonic() + patience_s
+    while True:
+        records: list[Stored] = []
+        for partition in range(await log.partitions(topic)):
+            at = Position(topic, partition, 0)
+            while rows := await log.read(at, page):
+                records.extend(rows)
+                at = Position(topic, partition, rows[-1].offset + 1)
+        if len(records) >= count or time.monotonic() > end:
+            return records
+        await asyncio.sleep(0.02)
 
 
 def values(records: Sequence[Stored]) -> list[str]:

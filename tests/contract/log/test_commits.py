@@ -23,9 +23,9 @@ async def test_a_commit_writes_all_topics_and_moves_all_positions(world: World) 
     moved = [Position(inputs, r.partition, r.offset + 1) for r in read]
     await shard.commit([entry, *events], moved)
     for topic in outputs:
-        [event] = await everything(log, topic)
+        [event] = await everything(log, topic, 1)
         assert event.value == b"event"
-    assert values(await everything(log, journal)) == ["entry"]
+    assert values(await everything(log, journal, 1)) == ["entry"]
     assert sorted(await shard.positions(), key=str) == sorted(moved, key=str)
 
 
@@ -244,7 +244,7 @@ async def test_an_older_claim_is_fenced_and_writes_nothing(world: World) -> None
         await old.commit([Record(outputs, "k", b"zombie")], [])
     assert await new.positions() == [Position(inputs, 0, 1)]
     await new.commit([Record(outputs, "k", b"after")], [Position(inputs, 0, 2)])
-    assert values(await everything(log, outputs)) == ["before", "after"]
+    assert values(await everything(log, outputs, 2)) == ["before", "after"]
 
 
 async def test_a_released_shard_does_nothing_more(world: World) -> None:

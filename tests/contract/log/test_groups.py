@@ -130,7 +130,7 @@ async def test_the_new_owner_fences_the_old_one_and_goes_on_where_it_stood(world
     # Those that did not move go on undisturbed.
     for number in SHARDS - moved:
         await old[number].commit([Record(outputs, "k", b"old")], [Position(inputs, number, 6)])
-    said = [record.value for record in await everything(log, outputs)]
+    said = [record.value for record in await everything(log, outputs, 8)]
     assert sorted(said) == [b"new"] * 2 + [b"old"] * 6
 
 

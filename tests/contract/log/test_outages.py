@@ -120,16 +120,16 @@ async def append_surely(log: Log, topic: str, first: int) -> None:
         except LogUnavailable:
             await asyncio.sleep(0.05)
         except CommitUncertain:
-            # Only a look tells; nobody else writes here.
-            if await _written(log, topic) >= first + 3:
+            # Only a look tells, and on Kafka not before its transaction is settled.
+            if await _written(log, topic, first + 3, patience_s=12) >= first + 3:
                 return
     raise AssertionError("the log did not come back")
 
 
-async def _written(log: Log, topic: str) -> int:
+async def _written(log: Log, topic: str, count: int = 0, patience_s: float = 0) -> int:
     for _ in range(600):
         try:
-            return len(await everything(log, topic))
+            return len(await everything(log, topic, count, patience_s=patience_s))
         except LogUnavailable:
             await asyncio.sleep(0.05)
     raise AssertionError("the log did not come back")

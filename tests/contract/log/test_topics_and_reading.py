@@ -24,7 +24,7 @@ async def test_creating_a_topic_twice_changes_nothing(world: World) -> None:
     await log.append(numbered(topic, 3))
     await world.topic(await world.log(), "events", 3)
     assert await log.partitions(topic) == 3
-    assert len(await everything(log, topic)) == 3
+    assert len(await everything(log, topic, 3)) == 3
 
 
 async def test_a_topic_that_exists_with_other_partitions_is_refused(world: World) -> None:
@@ -84,7 +84,7 @@ async def test_records_of_a_key_stay_in_order_in_the_partition_of_the_key(world:
     keys = [f"market-{n}" for n in range(20)]
     for turn in range(3):
         await log.append([Record(topic, key, f"{key}/{turn}".encode()) for key in keys])
-    records = await everything(log, topic)
+    records = await everything(log, topic, 60)
     for key in keys:
         mine = [record for record in records if record.key == key]
         assert values(mine) == [f"{key}/{turn}" for turn in range(3)]
@@ -97,7 +97,7 @@ async def test_keys_values_headers_and_times_come_back_as_they_were(world: World
     headers = {"ce_id": "a", "traceparent": "00-é-01", "empty": ""}
     before_ns = time.time_ns()
     await log.append([Record(topic, "schlüssel", b"\x00\xff", headers), Record(topic, "", b"")])
-    first, second = await everything(log, topic)
+    first, second = await everything(log, topic, 2)
     assert (first.key, first.value, dict(first.headers)) == ("schlüssel", b"\x00\xff", headers)
     assert (second.key, second.value, dict(second.headers)) == ("", b"", {})
     # The log's clock is this machine's; Kafka's has milliseconds.
@@ -109,7 +109,7 @@ async def test_reading_pages_through_everything_and_then_finds_nothing(world: Wo
     topic = await world.topic(log, "events")
     for first in range(0, 50, 10):
         await log.append(numbered(topic, 10, first=first))
-    assert values(await everything(log, topic, page=7)) == [str(n) for n in range(50)]
+    assert values(await everything(log, topic, 50, page=7)) == [str(n) for n in range(50)]
     end = (await log.end(topic))[0]
     started = time.monotonic()
     assert await log.read(Position(topic, 0, end), 10) == []
@@ -121,7 +121,7 @@ async def test_reading_starts_at_the_first_record_not_before_an_offset(world: Wo
     topic = await world.topic(log, "events")
     for n in range(5):
         await log.append(numbered(topic, 1, first=n))
-    records = await everything(log, topic)
+    records = await everything(log, topic, 5)
     for wanted in records:
         [found] = await log.read(Position(topic, 0, wanted.offset), 1)
         assert found == wanted
@@ -161,7 +161,8 @@ async def test_times_never_fall_within_a_partition(world: World) -> None:
     topic = await world.topic(log, "events")
     for n in range(20):
         await log.append(numbered(topic, 2, first=2 * n))
-    times = [record.timestamp_ns for record in await everything(log, topic)]
+    times = [record.timestamp_ns for record in await everything(log, topic, 40)]
+    assert len(times) == 40
     assert times == sorted(times)
 
 
@@ -169,7 +170,7 @@ async def test_ten_thousand_records_in_one_append(world: World) -> None:
     log = await world.log()
     topic = await world.topic(log, "events", 3)
     await log.append([Record(topic, str(n), str(n).encode()) for n in range(10_000)])
-    records = await everything(log, topic)
+    records = await everything(log, topic, 10_000)
     assert sorted(int(value) for value in values(records)) == list(range(10_000))
     for partition in range(3):
         mine = [int(v) for v in values([r for r in records if r.partition == partition])]
