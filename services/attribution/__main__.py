@@ -6,9 +6,13 @@ from whaletrader.services.attribution.agent import AttributionAgent
 from whaletrader.services.attribution.config import AttributionSettings
 
 
+def make_agent() -> AttributionAgent:
+    """Return the agent as this process's environment configures it."""
+    return AttributionAgent(AttributionSettings())
+
+
 def main() -> None:
-    settings = AttributionSettings()
-    run(Service(make_agent=lambda: AttributionAgent(settings)))
+    run(Service(make_agent=make_agent))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,13 @@ from whaletrader.services.discovery.agent import DiscoveryAgent
 from whaletrader.services.discovery.config import DiscoverySettings
 
 
+def make_agent() -> DiscoveryAgent:
+    """Return the agent as this process's environment configures it."""
+    return DiscoveryAgent(DiscoverySettings())
+
+
 def main() -> None:
-    settings = DiscoverySettings()
-    run(Service(make_agent=lambda: DiscoveryAgent(settings)))
+    run(Service(make_agent=make_agent))
 
 
 if __name__ == "__main__":

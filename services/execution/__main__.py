@@ -30,26 +30,27 @@ SUBMIT_POLICY = Policy(deadline_s=25.0, attempts_max=6, backoff_s=0.2)
 CANCEL_POLICY = Policy(deadline_s=25.0, attempts_max=6, backoff_s=0.2)
 
 
+def make_agent() -> ExecutionAgent:
+    """Return the agent as this process's environment configures it, without connecting.
+
+    Raises KeyUnreadable where risk's public key is not to be had.
+    """
+    settings = ExecutionSettings()
+    risk_key = RiskKey(settings.public_key_path)
+    risk_key.read()
+    venue = _venue(settings)
+    return ExecutionAgent(_policy(settings, venue.wallet), risk_key.verify, venue.prepare)
+
+
 def build(settings: ExecutionSettings) -> Service:
     """Plug the agent into its venue."""
-    venue = PolymarketVenue(
-        LocalSigner(settings.key()),
-        WalletSettings(
-            environment_at(settings.exchange_url), settings.funder, settings.signature_type
-        ),
-    )
+    venue = _venue(settings)
     desk = Desk()
     risk_key = RiskKey(settings.public_key_path)
     now_ns = _now_ns(settings, desk)
     news = News(venue.wallet, desk)
     reconciler = Reconciler(venue, desk, news, now_ns)
-    policy = ExecutionPolicy(
-        lane=venue.wallet,
-        working=Working(settings.working_ns, settings.gtd_margin_s),
-        cancel_on_halt=settings.cancel_on_halt,
-        look_after_ns=settings.look_after_ms * 1_000_000,
-        unknown_grace_ns=settings.unknown_grace_s * 1_000_000_000,
-    )
+    policy = _policy(settings, venue.wallet)
     submit = SubmitPerformer(venue, desk, reconciler, risk_key.verify, now_ns)
 
     async def before() -> None:
@@ -67,6 +68,22 @@ def build(settings: ExecutionSettings) -> Service:
         watcher=desk,
         before=before,
         after=venue.close,
+    )
+
+
+def _venue(settings: ExecutionSettings) -> PolymarketVenue:
+    environment = environment_at(settings.exchange_url)
+    wallet = WalletSettings(environment, settings.funder, settings.signature_type)
+    return PolymarketVenue(LocalSigner(settings.key()), wallet)
+
+
+def _policy(settings: ExecutionSettings, wallet: str) -> ExecutionPolicy:
+    return ExecutionPolicy(
+        lane=wallet,
+        working=Working(settings.working_ns, settings.gtd_margin_s),
+        cancel_on_halt=settings.cancel_on_halt,
+        look_after_ns=settings.look_after_ms * 1_000_000,
+        unknown_grace_ns=settings.unknown_grace_s * 1_000_000_000,
     )
 
 

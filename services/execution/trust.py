@@ -21,20 +21,20 @@ class RiskKey:
 
     async def load(self, wait_s: float) -> None:
         """Wait for the file. Raises KeyUnreadable if it does not come, or holds no key."""
-        for _ in range(int(wait_s / _LOOK_S) + 1):
-            if self._read():
-                return
+        for _ in range(int(wait_s / _LOOK_S)):
+            if self._path.is_file():
+                break
             await asyncio.sleep(_LOOK_S)
-        raise KeyUnreadable(f"risk has written no public key to {self._path}")
+        self.read()
+
+    def read(self) -> None:
+        """Read the file now. Raises KeyUnreadable."""
+        if not self._path.is_file():
+            raise KeyUnreadable(f"risk has written no public key to {self._path}")
+        self._verifier = ApprovalVerifier([self._path.read_bytes()])
 
     def verify(self, payload: bytes, signature: bytes, key_id: str) -> None:
         """Return if risk signed the bytes. Raises ForgedApproval."""
         if self._verifier is None:
             raise ForgedApproval("risk's public key is not known yet")
         self._verifier.verify(payload, signature, key_id)
-
-    def _read(self) -> bool:
-        if not self._path.is_file():
-            return False
-        self._verifier = ApprovalVerifier([self._path.read_bytes()])
-        return True

@@ -6,9 +6,13 @@ from whaletrader.services.intelligence.agent import IntelligenceAgent
 from whaletrader.services.intelligence.config import IntelligenceSettings
 
 
+def make_agent() -> IntelligenceAgent:
+    """Return the agent as this process's environment configures it."""
+    return IntelligenceAgent(IntelligenceSettings())
+
+
 def main() -> None:
-    settings = IntelligenceSettings()
-    run(Service(make_agent=lambda: IntelligenceAgent(settings)))
+    run(Service(make_agent=make_agent))
 
 
 if __name__ == "__main__":

@@ -2,29 +2,48 @@
 
 from pathlib import Path
 
+from whaletrader.domain.approval import ApprovalSigner
 from whaletrader.runtime.run import run
 from whaletrader.runtime.service import Service
 from whaletrader.runtime.settings import Mode, RuntimeSettings
-from whaletrader.schemas import risk_pb2
+from whaletrader.runtime.subjects import APPROVALS
 from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.config import DemoRiskSettings, RiskSettings, SigningSettings
 from whaletrader.services.risk.keys import ensure_signer
 
 
+def make_agent() -> RiskAgent:
+    """Return the agent as this process's environment configures it, with the key it has.
+
+    Raises FileNotFoundError where risk has never run: a replay must not make a key.
+    """
+    private, _ = _key_files()
+    return _agent(ApprovalSigner(private.read_bytes()))
+
+
 def main() -> None:
-    runtime = RuntimeSettings()
-    settings = DemoRiskSettings() if runtime.mode is Mode.DEMO else RiskSettings()
-    paths = SigningSettings()
-    folder = runtime.data_dir / "keys"
-    signer = ensure_signer(
-        Path(paths.signing_key_path or folder / "risk.pem"),
-        Path(paths.public_key_path or folder / "risk.pub.pem"),
-    )
+    signer = ensure_signer(*_key_files())
     run(
         Service(
-            make_agent=lambda: RiskAgent(settings, signer.sign, signer.key_id),
-            responds={"risk.approve.*": risk_pb2.TradeProposal},
+            make_agent=lambda: _agent(signer),
+            responds={APPROVALS.pattern: APPROVALS.request},
         )
+    )
+
+
+def _agent(signer: ApprovalSigner) -> RiskAgent:
+    is_demo = RuntimeSettings().mode is Mode.DEMO
+    settings = DemoRiskSettings() if is_demo else RiskSettings()
+    return RiskAgent(settings, signer.sign, signer.key_id)
+
+
+def _key_files() -> tuple[Path, Path]:
+    """Return where the private and the public half are."""
+    paths = SigningSettings()
+    folder = RuntimeSettings().data_dir / "keys"
+    return (
+        Path(paths.signing_key_path or folder / "risk.pem"),
+        Path(paths.public_key_path or folder / "risk.pub.pem"),
     )
 
 

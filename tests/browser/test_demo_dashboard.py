@@ -1,0 +1,87 @@
+"""The dashboard during a running demo, as a person at the desk uses it."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.browser.dashboard_page import PHONE, DashboardPage, chromium
+from tests.chaos.demo_run import DemoRun
+
+# Slow enough for a person: the slice then takes about a minute.
+PACE = {"WHALETRADER_FEEDS_WINDOW_WALL_S_MIN": "1.0"}
+# An order that was being announced when the halt came onto the log may still be announced.
+OBEYED_NS = 3 * 10**9
+
+
+async def announced_after(dsn: str, log_time_ns: int) -> int:
+    """Return how many orders were announced after a moment of the log's clock."""
+    database = await asyncpg.connect(dsn)
+    try:
+        return int(
+            await database.fetchval(
+                "SELECT count(*) FROM store.events WHERE topic = 'order.events' "
+                "AND type LIKE '%OrderAnnounced' AND log_time_ns > $1",
+                log_time_ns,
+            )
+        )
+    finally:
+        await database.close()
+
+
+async def log_time_of_halt(dsn: str) -> int:
+    database = await asyncpg.connect(dsn)
+    try:
+        found = await database.fetchval(
+            "SELECT max(log_time_ns) FROM store.events WHERE topic = 'control'"
+        )
+    finally:
+        await database.close()
+    return int(found)
+
+
+async def refused_as_halted(dsn: str) -> int:
+    database = await asyncpg.connect(dsn)
+    try:
+        return int(
+            await database.fetchval("SELECT count(*) FROM read.rejections WHERE rule = 'halted'")
+        )
+    finally:
+        await database.close()
+
+
+@pytest.mark.timeout(400)
+async def test_the_curve_moves_a_decision_explains_itself_and_halt_stops_orders(
+    tmp_path: Path,
+) -> None:
+    pictures = Path(os.environ.get("WHALETRADER_PICTURES", tmp_path))
+    async with chromium() as browser:
+        with DemoRun("postgres", PACE) as run:
+            dsn = run.settings["WHALETRADER_POSTGRES_DSN"]
+            playing = asyncio.create_task(run.play())
+            url = f"http://127.0.0.1:{run.settings['WHALETRADER_GATEWAY_PORT']}/"
+            dashboard = await DashboardPage.open(browser, url)
+
+            points = await dashboard.wait_for_points(1, timeout_s=120)
+            await dashboard.wait_for_points(points + 3, timeout_s=120)
+            decision = await dashboard.wait_for_decision("approved", timeout_s=120)
+            reasons = await dashboard.reasons(decision.id)
+            assert len(reasons) > 3
+            assert all(reason.rule and reason.text for reason in reasons)
+            await dashboard.screenshot(pictures / "demo-desktop.png")
+
+            assert await announced_after(dsn, 0) > 0, "orders must flow before the halt"
+            await dashboard.press_halt("tester", "browser test")
+            assert await dashboard.state() == "halted"
+            assert "tester" in await dashboard.state_text()
+            phone = await DashboardPage.open(browser, url, PHONE)
+            await phone.screenshot(pictures / "demo-phone.png")
+
+            await playing
+            await run.outcome()
+            assert await announced_after(dsn, await log_time_of_halt(dsn) + OBEYED_NS) == 0
+            assert await refused_as_halted(dsn) > 0, "risk must have been asked after the halt"
+            assert dashboard.problems == []
+            assert phone.problems == []
