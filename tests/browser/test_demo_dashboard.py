@@ -1,19 +1,22 @@
 """The dashboard during a running demo, as a person at the desk uses it."""
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
 import asyncpg
 import pytest
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from tests.browser.dashboard_page import PHONE, DashboardPage, chromium
+from tests.browser.dashboard_page import PHONE, DashboardPage, SeenReason, chromium
 from tests.chaos.demo_run import DemoRun
 
 # Slow enough for a person: the slice then takes about a minute.
 PACE = {"WHALETRADER_FEEDS_WINDOW_WALL_S_MIN": "1.0"}
 # An order that was being announced when the halt came onto the log may still be announced.
 OBEYED_NS = 3 * 10**9
+ATTEMPTS_MAX = 10
 
 
 async def announced_after(dsn: str, log_time_ns: int) -> int:
@@ -52,6 +55,17 @@ async def refused_as_halted(dsn: str) -> int:
         await database.close()
 
 
+async def reasons_of_an_approval(dashboard: DashboardPage) -> list[SeenReason]:
+    """Unfold an approval; the feed moves on, so the card may be gone before it is reached."""
+    dashboard.page.set_default_timeout(3_000)
+    for _ in range(ATTEMPTS_MAX):
+        decision = await dashboard.wait_for_decision("approved", timeout_s=120)
+        with contextlib.suppress(PlaywrightTimeout):
+            if found := await dashboard.reasons(decision.id):
+                return found
+    raise AssertionError("no approval stays long enough to be read")
+
+
 @pytest.mark.timeout(400)
 async def test_the_curve_moves_a_decision_explains_itself_and_halt_stops_orders(
     tmp_path: Path,
@@ -66,8 +80,7 @@ async def test_the_curve_moves_a_decision_explains_itself_and_halt_stops_orders(
 
             points = await dashboard.wait_for_points(1, timeout_s=120)
             await dashboard.wait_for_points(points + 3, timeout_s=120)
-            decision = await dashboard.wait_for_decision("approved", timeout_s=120)
-            reasons = await dashboard.reasons(decision.id)
+            reasons = await reasons_of_an_approval(dashboard)
             assert len(reasons) > 3
             assert all(reason.rule and reason.text for reason in reasons)
             await dashboard.screenshot(pictures / "demo-desktop.png")
