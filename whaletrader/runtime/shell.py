@@ -6,6 +6,7 @@ folding its own event) ends the process; its supervisor decides what then.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -23,6 +24,8 @@ MEMBERSHIP_POLL_S: Final = 0.5
 # After a lost log or claim: doubled from the first to the last of these.
 RECLAIM_FIRST_S: Final = 0.1
 RECLAIM_MAX_S: Final = 5.0
+# How long a worker may finish the commit it is in when the process is told to stop.
+STOP_GRACE_S: Final = 3.0
 
 MakeWorker = Callable[[Tools, Shard], Worker]
 
@@ -61,44 +64,51 @@ class Shell:
     async def run(self) -> None:
         """Work until stopped. Raises whatever an agent's defect raises."""
         membership = await self._join()
+        if membership is None:
+            return
         tasks: dict[int, asyncio.Task[None]] = {}
+        stopped = asyncio.create_task(self._stopping.wait())
         try:
             while not self._stopping.is_set():
-                owned = await self._owned(membership)
+                owned = await self._owned(membership, frozenset(tasks))
                 for shard in owned - tasks.keys():
                     tasks[shard] = asyncio.create_task(self._keep(membership, shard))
                 for shard in tasks.keys() - owned:
                     tasks[shard].cancel()
-                await self._reap(tasks)
+                await self._reap(tasks, stopped)
                 if not self._workers:
                     self._health.problem = "" if not owned else "restoring"
+        except Fenced as error:
+            await self._stand_aside(error, tasks)
         finally:
-            for task in tasks.values():
-                task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
-            await membership.leave()
+            stopped.cancel()
+            await self._end(membership, tasks)
 
-    async def _join(self) -> Membership:
+    async def _join(self) -> Membership | None:
         pause_s = RECLAIM_FIRST_S
-        while True:
+        while not self._stopping.is_set():
             try:
                 return await self._tools.log.join(
                     self._agent, self._member, journal_topic(self._agent)
                 )
             except LogUnavailable as error:
                 _LOG.warning("the log cannot be reached: %s", error)
-                await asyncio.sleep(pause_s)
+                await self._pause(pause_s)
                 pause_s = min(pause_s * 2, RECLAIM_MAX_S)
+        return None
 
-    async def _owned(self, membership: Membership) -> frozenset[int]:
+    async def _owned(self, membership: Membership, held: frozenset[int]) -> frozenset[int]:
         try:
             return await membership.owned(MEMBERSHIP_POLL_S)
         except LogUnavailable as error:
+            # The claims say who may commit; until the log is back nobody can.
             _LOG.warning("membership cannot be renewed: %s", error)
-            await asyncio.sleep(MEMBERSHIP_POLL_S)
-            return frozenset(self._workers)
+            await self._pause(MEMBERSHIP_POLL_S)
+            return held
 
-    async def _reap(self, tasks: dict[int, asyncio.Task[None]]) -> None:
+    async def _reap(
+        self, tasks: dict[int, asyncio.Task[None]], stopped: "asyncio.Task[bool]"
+    ) -> None:
         for shard, task in list(tasks.items()):
             if task.done():
                 del tasks[shard]
@@ -106,10 +116,34 @@ class Shell:
                     task.result()
         # A membership that answers at once must not make this a busy loop.
         await asyncio.wait(
-            [asyncio.create_task(self._stopping.wait()), *tasks.values()],
+            [stopped, *tasks.values()],
             timeout=MEMBERSHIP_POLL_S,
             return_when=asyncio.FIRST_COMPLETED,
         )
+
+    async def _stand_aside(self, error: Fenced, tasks: dict[int, asyncio.Task[None]]) -> None:
+        """Another process has this member's name: joining again would only fence it in turn."""
+        _LOG.error("standing aside: %s", error)
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        self._health.problem = f"standing aside: {error}"
+        await self._stopping.wait()
+
+    async def _end(self, membership: Membership, tasks: dict[int, asyncio.Task[None]]) -> None:
+        if tasks and self._stopping.is_set():
+            await asyncio.wait(tasks.values(), timeout=STOP_GRACE_S)
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        try:
+            await membership.leave()
+        except LogUnavailable as error:
+            _LOG.warning("could not say goodbye, the lease will end: %s", error)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _keep(self, membership: Membership, shard: int) -> None:
         """Claim the shard and work it; after a lost log or claim, again."""
@@ -125,7 +159,7 @@ class Shell:
             except (LogUnavailable, CommitUncertain) as error:
                 self._health.problem = f"log: {error}"
                 _LOG.warning("claiming shard %d anew in %.1f s: %s", shard, pause_s, error)
-                await asyncio.sleep(pause_s)
+                await self._pause(pause_s)
                 pause_s = min(pause_s * 2, RECLAIM_MAX_S)
 
     async def _work(self, claimed: Shard) -> None:

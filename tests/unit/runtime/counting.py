@@ -15,6 +15,7 @@ SAYS = "signal.raised"
 class Counted(msgspec.Struct):
     trades: int = 0
     timers: int = 0
+    told: int = 0
 
 
 class Seen(msgspec.Struct):
@@ -22,7 +23,11 @@ class Seen(msgspec.Struct):
 
 
 class CountingAgent(Agent[Counted, Seen]):
-    """Says a signal for each trade; a trade of size 7 sets a timer, one of size 13 is poison."""
+    """Says a signal for each trade.
+
+    A trade of size 5 asks for a person to be told, one of 7 sets a timer, one of 13 is poison,
+    and one of 99 is a defect: its event cannot be folded.
+    """
 
     name = "discovery"
     reads = (READS,)
@@ -32,10 +37,11 @@ class CountingAgent(Agent[Counted, Seen]):
         self.decides = {
             wallet_pb2.WalletTraded: self.on_trade,
             agent_pb2.TimerFired: self.on_timer,
+            agent_pb2.PersonNotified: self.on_told,
         }
         self.evolves = {
             signal_pb2.SignalRaised: self.count,
-            agent_pb2.PersonNotified: self.count_timer,
+            agent_pb2.PersonNotified: self.count_outcome,
         }
         self.observes = {wallet_pb2.WalletTraded: self.see}
 
@@ -51,17 +57,29 @@ class CountingAgent(Agent[Counted, Seen]):
         )
         if message.size_micro == 7:
             decision.ask(agent_pb2.SetTimer(timer_id="t", due_ns=self.now_ns + 10))
+        if message.size_micro == 5:
+            decision.ask(agent_pb2.NotifyPerson(dedup_key=message.meta.id))
+        if message.size_micro == 99:
+            decision.keep(agent_pb2.PersonNotified(channel="defect"))
         decision.reply = signal_pb2.SignalRaised(strategy=f"reply {self.state.trades}")
         return decision
 
     def on_timer(self, _: agent_pb2.TimerFired) -> Decision:
         return Decision().keep(agent_pb2.PersonNotified(channel="timer"))
 
+    def on_told(self, _: agent_pb2.PersonNotified) -> Decision:
+        return Decision().keep(agent_pb2.PersonNotified(channel="told"))
+
     def count(self, _: signal_pb2.SignalRaised) -> None:
         self.state.trades += 1
 
-    def count_timer(self, _: agent_pb2.PersonNotified) -> None:
-        self.state.timers += 1
+    def count_outcome(self, outcome: agent_pb2.PersonNotified) -> None:
+        if outcome.channel == "defect":
+            raise RuntimeError("this event cannot be folded")
+        if outcome.channel == "timer":
+            self.state.timers += 1
+        else:
+            self.state.told += 1
 
     def see(self, message: wallet_pb2.WalletTraded) -> None:
         self.views.wallets[message.wallet] = self.views.wallets.get(message.wallet, 0) + 1
