@@ -6,10 +6,11 @@ the spans of all agents join into one trace without any of them knowing the othe
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from google.protobuf.message import Message
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -20,9 +21,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from whaletrader.runtime.clock import monotonic_s
 from whaletrader.runtime.codec import meta_of, type_name
-from whaletrader.runtime.core import Input, Step
+from whaletrader.runtime.core import Inline, Input, Step
 from whaletrader.runtime.topics import DEAD_LETTERS
 
+_TRACE_ID_MAX: Final = (1 << 128) - 1
 _COMMIT_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -48,7 +50,7 @@ class Telemetry:
             buckets=_COMMIT_BUCKETS_S,
             registry=self.registry,
         )
-        self.in_flight = Gauge(
+        self._in_flight = Gauge(
             "whaletrader_effects_in_flight", "Effects under way", labels, registry=self.registry
         )
         self._dead = Counter(
@@ -69,13 +71,20 @@ class Telemetry:
 
     def stepped(self, agent: str, inputs: Sequence[Input], step: Step) -> None:
         """Count what the commit said and write its spans."""
+        for item in inputs:
+            # What did not come from the log has no other span: without it chains had gaps.
+            if isinstance(item, Inline) and not _was_said(item):
+                self._spans.write(item.message)
         for _, topic, event in step.events:
             if topic:
                 self._events.labels(agent, topic).inc()
             if topic == DEAD_LETTERS:
                 self._dead.labels(agent).inc()
             self._spans.write(event)
-        del inputs
+
+    def watch_effects(self, agent: str, in_flight: Callable[[], float]) -> None:
+        """Ask for the number of effects under way whenever metrics are read."""
+        self._in_flight.labels(agent).set_function(in_flight)
 
     def close(self) -> None:
         self._spans.close()
@@ -107,28 +116,35 @@ class _SpanWriter:
             self._provider.add_span_processor(BatchSpanProcessor(exporter))
             self._tracer = self._provider.get_tracer("whaletrader")
 
-    def write(self, event: object) -> None:
+    def write(self, event: Message) -> None:
         if self._provider is None:
             return
-        meta = meta_of(event)  # type: ignore[arg-type]
-        if not meta.id:
+        try:
+            meta = meta_of(event)
+            correlation = int(meta.correlation or meta.id, 16) & _TRACE_ID_MAX
+            span_id = int(meta.id[:16], 16)
+            parent_id = int(meta.cause[:16], 16) if meta.cause else 0
+        except ValueError:
+            # Ids that others chose and that are none: no trace is worth a stopped agent.
             return
-        correlation = int(meta.correlation or meta.id, 16)
         self._ids.trace_id = correlation
-        self._ids.span_id = int(meta.id[:16], 16)
+        self._ids.span_id = span_id
         context = None
-        if meta.cause:
-            parent = SpanContext(
-                correlation, int(meta.cause[:16], 16), True, TraceFlags(TraceFlags.SAMPLED)
-            )
+        if parent_id:
+            parent = SpanContext(correlation, parent_id, True, TraceFlags(TraceFlags.SAMPLED))
             context = trace.set_span_in_context(NonRecordingSpan(parent))
-        span = self._tracer.start_span(type_name(event), context)  # type: ignore[arg-type]
+        span = self._tracer.start_span(type_name(event), context)
         span.set_attribute("whaletrader.event_id", meta.id)
         span.end()
 
     def close(self) -> None:
         if self._provider is not None:
             self._provider.shutdown()
+
+
+def _was_said(item: Inline) -> bool:
+    """Whether the input is another agent's event, which has its span there: an answer."""
+    return bool(item.effect_id and getattr(getattr(item.message, "meta", None), "source", ""))
 
 
 def _configured_exporter() -> SpanExporter | None:

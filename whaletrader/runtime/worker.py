@@ -54,6 +54,7 @@ class Worker(ABC):
         self.runner = EffectRunner(
             self.agent.name, tools.service.edges, tools.clock, self.put_inline
         )
+        tools.telemetry.watch_effects(self.agent.name, lambda: self.runner.in_flight)
         self.wake = asyncio.Event()
         self._inbox: list[Inline] = []
         self._answers: dict[int, asyncio.Future[Message | None]] = {}
