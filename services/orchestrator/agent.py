@@ -7,11 +7,13 @@ No answer means no; an approval that shows up on the log later is the truth, and
 
 from typing import Final
 
-from whaletrader.runtime.agent import Agent, Decision, event_id
+from whaletrader.domain.money import MoneyError, checked_price
+from whaletrader.runtime.agent import Agent, Decision, Effect, event_id
 from whaletrader.runtime.codec import type_name
 from whaletrader.schemas import (
     agent_pb2,
     common_pb2,
+    control_pb2,
     decision_pb2,
     market_pb2,
     order_pb2,
@@ -20,13 +22,15 @@ from whaletrader.schemas import (
     whale_pb2,
 )
 from whaletrader.services.orchestrator.config import Thresholds
-from whaletrader.services.orchestrator.proposal import STRATEGY, copy_of
+from whaletrader.services.orchestrator.proposal import STRATEGY, copy_of, proposal_id_of
 from whaletrader.services.orchestrator.rules import Desk, first_failed, reasons_for
 from whaletrader.services.orchestrator.state import (
+    LastPrice,
     Market,
     OrchestratorState,
     OrchestratorViews,
     WhaleTrade,
+    fold,
     signed_notional,
 )
 
@@ -41,6 +45,7 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
 
     name = "orchestrator"
     reads = (
+        "control",
         "market.catalog",
         "market.data",
         "whale.discovered",
@@ -61,9 +66,11 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
             risk_pb2.RejectedTrade: self.on_rejected,
             agent_pb2.EffectFailed: self.on_unanswered,
         }
-        self.evolves = {decision_pb2.DecisionMade: self.state.follow}
+        self.evolves = {decision_pb2.DecisionMade: self.follow}
         self.observes = {
+            control_pb2.ControlOrdered: self.see_control,
             market_pb2.MarketListed: self.see_listed,
+            market_pb2.TradePrinted: self.see_printed,
             market_pb2.MarketResolved: self.see_resolved,
             whale_pb2.WhaleDiscovered: self.see_whale,
             whale_pb2.WhaleScored: self.see_score,
@@ -75,9 +82,9 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
 
     def on_wallet_traded(self, trade: wallet_pb2.WalletTraded) -> Decision:
         """Propose a copy, or say why not. Wallets that nobody follows are no candidates."""
-        if trade.wallet not in self.views.whales:
+        if not self._is_candidate(trade) or proposal_id_of(trade) in self.state.proposals:
             return Decision()
-        desk = Desk(self.state, self.views, self._thresholds)
+        desk = Desk(self.state, self.views, self._thresholds, self.now_ns)
         reasons = reasons_for(desk, trade)
         decision = decision_pb2.DecisionMade(
             outcome=decision_pb2.DECISION_OUTCOME_DECLINED,
@@ -96,11 +103,18 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
         proposal.deadline_ns = self.now_ns + self._thresholds.deadline_ns
         decision.outcome = decision_pb2.DECISION_OUTCOME_PROPOSED
         decision.proposal.CopyFrom(proposal)
-        return Decision().emit(DECISIONS, decision).ask(proposal, LANE)
+        said = Decision().emit(DECISIONS, decision)
+        # The effect bears the proposal's id, so that a failure to get an answer names it.
+        said.effects.append(Effect(proposal, LANE, proposal.meta.id))
+        return said
 
     def on_approved(self, verdict: risk_pb2.ApprovedTrade) -> Decision:
-        """Say that risk agreed; also after we had given up waiting."""
-        if self.state.verdicts.get(verdict.proposal_id, "unknown") not in {"", "unanswered"}:
+        """Say that risk agreed; also after no answer, or another one, had come first.
+
+        An approval is on the log before anybody hears of it, so it always stands.
+        """
+        asked = self.state.proposals.get(verdict.proposal_id)
+        if asked is None or asked.verdict == "approved":
             return Decision()
         said = _said(verdict, decision_pb2.DECISION_OUTCOME_APPROVED)
         said.approval_id = verdict.approval_id
@@ -109,16 +123,17 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
 
     def on_rejected(self, verdict: risk_pb2.RejectedTrade) -> Decision:
         """Say that risk refused."""
-        if self.state.verdicts.get(verdict.proposal_id, "unknown"):
+        asked = self.state.proposals.get(verdict.proposal_id)
+        if asked is None or asked.verdict:
             return Decision()
         said = _said(verdict, decision_pb2.DECISION_OUTCOME_REJECTED)
-        said.strategy = STRATEGY
+        said.strategy = asked.strategy
         return Decision().emit(DECISIONS, said)
 
     def on_unanswered(self, failed: agent_pb2.EffectFailed) -> Decision:
         """No answer means no."""
-        asked = self.state.asked.get(failed.meta.cause)
-        if asked is None:
+        asked = self.state.proposals.get(failed.effect_id)
+        if asked is None or asked.verdict:
             return Decision()
         said = decision_pb2.DecisionMade(
             outcome=decision_pb2.DECISION_OUTCOME_UNANSWERED,
@@ -135,10 +150,24 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
                 )
             ],
         )
-        said.proposal.meta.id = asked.proposal_id
+        said.proposal.meta.id = failed.effect_id
         return Decision().emit(DECISIONS, said)
 
+    def follow(self, decision: decision_pb2.DecisionMade) -> None:
+        """Fold one of our own decisions."""
+        fold(self.state, decision)
+
+    def see_control(self, order: control_pb2.ControlOrdered) -> None:
+        if order.portfolio != self._thresholds.portfolio:
+            return
+        if order.action == control_pb2.CONTROL_ACTION_RESUME:
+            self.views.halted_by = ""
+        elif order.action != control_pb2.CONTROL_ACTION_UNSPECIFIED:
+            self.views.halted_by = order.operator or "operator"
+
     def see_listed(self, listed: market_pb2.MarketListed) -> None:
+        if listed.tick_size_micro <= 0:
+            return  # Without a tick no price can be named: it stays unknown.
         self.views.markets[listed.condition_id] = Market(
             tokens=tuple(token.token_id for token in listed.tokens),
             tick_micro=listed.tick_size_micro,
@@ -149,7 +178,13 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
 
     def see_resolved(self, resolved: market_pb2.MarketResolved) -> None:
         self.views.decided[resolved.condition_id] = resolved.winning_token_id
-        self.views.convictions.pop(resolved.condition_id, None)
+        self.views.forget_market(resolved.condition_id)
+
+    def see_printed(self, printed: market_pb2.TradePrinted) -> None:
+        at_ns = printed.meta.event_time_ns
+        last = self.views.prices.get(printed.token_id)
+        if (last is None or last.at_ns <= at_ns) and not self._is_decided(printed.condition_id):
+            self.views.prices[printed.token_id] = LastPrice(printed.price_micro, at_ns)
 
     def see_whale(self, whale: whale_pb2.WhaleDiscovered) -> None:
         self.views.whales[whale.wallet] = whale.score.edge_micro
@@ -162,8 +197,11 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
         self.views.whales.pop(pruned.wallet, None)
 
     def see_wallet_traded(self, trade: wallet_pb2.WalletTraded) -> None:
-        if trade.wallet not in self.views.whales:
+        if not self._is_candidate(trade) or self._is_decided(trade.condition_id):
             return
+        _check(trade)
+        change = trade.size_micro if trade.side == common_pb2.SIDE_BUY else -trade.size_micro
+        self.views.note_stance(trade.wallet, trade.token_id, change)
         seen = WhaleTrade(
             at_ns=trade.meta.event_time_ns,
             wallet=trade.wallet,
@@ -180,8 +218,26 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
         self._hold(reverted.order, -reverted.fill.size_micro)
 
     def _hold(self, order: order_pb2.OrderRef, size_micro: int) -> None:
+        if order.portfolio != self._thresholds.portfolio or self._is_decided(order.condition_id):
+            return
         sign = 1 if order.side == common_pb2.SIDE_BUY else -1
         self.views.hold(order.leader, order.token_id, sign * size_micro)
+
+    def _is_decided(self, condition_id: str) -> bool:
+        return condition_id in self.views.decided
+
+    def _is_candidate(self, trade: wallet_pb2.WalletTraded) -> bool:
+        # Whom we stopped following we still follow out of what we hold.
+        holds = self.views.holding(trade.wallet, trade.token_id) > 0
+        return trade.wallet in self.views.whales or (holds and trade.side == common_pb2.SIDE_SELL)
+
+
+def _check(trade: wallet_pb2.WalletTraded) -> None:
+    checked_price(trade.price_micro)
+    if trade.size_micro <= 0:
+        raise MoneyError(f"a trade of {trade.size_micro} micro-shares")
+    if trade.side not in (common_pb2.SIDE_BUY, common_pb2.SIDE_SELL):
+        raise MoneyError("a trade that is neither a buy nor a sale")
 
 
 def _said(

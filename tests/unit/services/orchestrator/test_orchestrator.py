@@ -1,111 +1,30 @@
-"""The orchestrator: when a whale's trade is proposed, when not, and what a verdict makes of it."""
-
-from decimal import Decimal
+"""When a whale's trade is proposed, and when not."""
 
 import pytest
-from google.protobuf.message import Message
 
-from whaletrader.domain.ids import derived_id
+from tests.unit.services.orchestrator.orchestrator_floor import (
+    ANN,
+    BOB,
+    BUY,
+    EVE,
+    HOUR_NS,
+    NO,
+    SELL,
+    SETTINGS,
+    YES,
+    Floor,
+    decisions,
+    declined_by,
+    proposal,
+)
 from whaletrader.domain.money import MICRO
-from whaletrader.runtime.core import Core, Inline, Step
 from whaletrader.schemas import (
-    agent_pb2,
-    common_pb2,
-    decision_pb2,
+    control_pb2,
     market_pb2,
-    order_pb2,
-    risk_pb2,
-    wallet_pb2,
     whale_pb2,
 )
-from whaletrader.services.orchestrator.agent import OrchestratorAgent
 from whaletrader.services.orchestrator.config import NS_PER_S, OrchestratorSettings
 from whaletrader.services.orchestrator.rules import RULES, Rule
-
-ANN, BOB, EVE = "0xann", "0xbob", "0xeve"
-YES, NO = "yes", "no"
-BUY, SELL = common_pb2.SIDE_BUY, common_pb2.SIDE_SELL
-HOUR_NS = 3_600 * NS_PER_S
-SETTINGS = OrchestratorSettings(conviction_usd_min=Decimal(100))
-
-
-class Floor:
-    """An orchestrator that knows one market and follows ann and bob."""
-
-    def __init__(self, settings: OrchestratorSettings = SETTINGS) -> None:
-        self.settings = settings
-        self.core = Core(OrchestratorAgent(settings.thresholds()))
-        self.entries: list[agent_pb2.JournalEntry] = []
-        self.count = 0
-        listed = market_pb2.MarketListed(condition_id="m", tick_size_micro=10_000)
-        listed.tokens.add(token_id=YES)
-        listed.tokens.add(token_id=NO)
-        self.tell(listed)
-        for wallet in (ANN, BOB):
-            self.tell(
-                whale_pb2.WhaleDiscovered(wallet=wallet, score=whale_pb2.Score(edge_micro=30_000))
-            )
-
-    def tell(self, message: Message, effect: str = "", at_ns: int = 0) -> Step:
-        self.count += 1
-        meta = message.meta  # type: ignore[attr-defined]
-        meta.id = meta.id or derived_id("m", self.count)
-        meta.event_time_ns = meta.event_time_ns or at_ns or self.count
-        step = self.core.step([Inline(message, effect)], meta.event_time_ns)
-        self.entries.append(step.entry)
-        return step
-
-    def trade(  # noqa: PLR0917
-        self,
-        wallet: str = ANN,
-        token: str = YES,
-        side: common_pb2.Side.ValueType = BUY,
-        price: int = 500_000,
-        size: int = 1_000 * MICRO,
-        at_ns: int = 0,
-        market: str = "m",
-    ) -> Step:
-        return self.tell(
-            wallet_pb2.WalletTraded(
-                wallet=wallet,
-                condition_id=market,
-                token_id=token,
-                side=side,
-                price_micro=price,
-                size_micro=size,
-            ),
-            at_ns=at_ns,
-        )
-
-    def fill(self, leader: str, size: int, side: common_pb2.Side.ValueType = BUY) -> None:
-        matched = order_pb2.OrderMatched()
-        matched.order.leader, matched.order.token_id, matched.order.side = leader, YES, side
-        matched.fill.size_micro = size
-        self.tell(matched)
-
-
-def decisions(step: Step) -> list[decision_pb2.DecisionMade]:
-    return [e for _, _, e in step.events if isinstance(e, decision_pb2.DecisionMade)]
-
-
-def outcome(step: Step) -> str:
-    (decision,) = decisions(step)
-    name = decision_pb2.DecisionOutcome.Name(decision.outcome)
-    return name.removeprefix("DECISION_OUTCOME_").lower()
-
-
-def declined_by(step: Step) -> str:
-    assert outcome(step) == "declined"
-    assert step.effects == []
-    return next(r.rule for r in decisions(step)[0].reasons if not r.passed)
-
-
-def proposal(step: Step) -> risk_pb2.TradeProposal:
-    assert outcome(step) == "proposed"
-    (effect,) = step.effects
-    assert isinstance(effect.message, risk_pb2.TradeProposal)
-    assert decisions(step)[0].proposal == effect.message
-    return effect.message
 
 
 def test_a_whales_buy_is_proposed_with_every_reason() -> None:
@@ -115,7 +34,7 @@ def test_a_whales_buy_is_proposed_with_every_reason() -> None:
     assert asked.limit_price_micro == 520_000
     assert asked.fair_value_micro == 530_000
     rules = {reason.rule for reason in decisions(step)[0].reasons}
-    assert rules == set(Rule) - {Rule.HELD}
+    assert rules == set(Rule) - {Rule.HELD, Rule.EXIT_SHARE}
 
 
 def test_the_proposal_belongs_to_the_trades_chain_and_has_a_deadline() -> None:
@@ -218,122 +137,184 @@ def test_another_whale_in_the_same_token_is_another_signal() -> None:
     proposal(floor.trade(wallet=BOB))
 
 
-def test_a_sale_of_what_we_do_not_hold_is_declined() -> None:
-    assert declined_by(Floor().trade(side=SELL)) == Rule.HELD
+def control(action: control_pb2.ControlAction.ValueType) -> control_pb2.ControlOrdered:
+    return control_pb2.ControlOrdered(portfolio="main", action=action, operator="ann")
 
 
-def test_a_sale_of_what_we_copied_is_proposed_in_full() -> None:
+@pytest.mark.parametrize(
+    "action", [control_pb2.CONTROL_ACTION_HALT, control_pb2.CONTROL_ACTION_FLATTEN]
+)
+def test_nothing_is_proposed_while_an_operator_has_halted(
+    action: control_pb2.ControlAction.ValueType,
+) -> None:
     floor = Floor()
     floor.fill(ANN, 7 * MICRO)
-    asked = proposal(floor.trade(side=SELL))
-    assert asked.max_size_micro == 7 * MICRO
-    assert asked.limit_price_micro == 480_000
+    floor.tell(control(action))
+    assert declined_by(floor.trade()) == Rule.HALTED
+    assert declined_by(floor.trade(side=SELL)) == Rule.HALTED
+    floor.tell(control(control_pb2.CONTROL_ACTION_RESUME))
+    proposal(floor.trade(side=SELL))
 
 
-def test_what_copies_of_another_whale_hold_is_not_sold() -> None:
+def test_a_halt_of_another_portfolio_is_none_of_our_business() -> None:
     floor = Floor()
-    floor.fill(BOB, 7 * MICRO)
-    assert declined_by(floor.trade(wallet=ANN, side=SELL)) == Rule.HELD
+    floor.tell(
+        control_pb2.ControlOrdered(portfolio="other", action=control_pb2.CONTROL_ACTION_HALT)
+    )
+    proposal(floor.trade())
 
 
-def test_what_was_sold_already_is_not_sold_again() -> None:
+@pytest.mark.parametrize(("late_ns", "is_signal"), [(0, True), (1, False)])
+def test_a_trade_that_we_learn_of_late_is_history(late_ns: int, is_signal: bool) -> None:
+    floor = Floor(SETTINGS.model_copy(update={"signal_age_s_max": 600}))
+    floor.lag_ns = 600 * NS_PER_S + late_ns
+    step = floor.trade(at_ns=HOUR_NS)
+    if is_signal:
+        proposal(step)
+    else:
+        assert declined_by(step) == Rule.SIGNAL_AGE
+
+
+@pytest.mark.parametrize(("spare_ns", "is_entered"), [(1, True), (0, True), (-1, False)])
+def test_a_market_may_end_at_the_limit_but_not_sooner(spare_ns: int, is_entered: bool) -> None:
     floor = Floor()
+    floor.tell(floor.listing(ends_ns=2 * HOUR_NS + spare_ns))
+    step = floor.trade(at_ns=HOUR_NS)
+    if is_entered:
+        proposal(step)
+    else:
+        assert declined_by(step) == Rule.TIME_TO_END
+
+
+def test_a_market_that_has_not_opened_is_declined() -> None:
+    floor = Floor()
+    floor.tell(floor.listing(opens_ns=HOUR_NS + 1))
+    assert declined_by(floor.trade(at_ns=HOUR_NS)) == Rule.MARKET_OPEN
+
+
+def test_a_market_without_a_tick_stays_unknown() -> None:
+    floor = Floor()
+    floor.tell(floor.listing(condition_id="new", tick_size_micro=0))
+    assert declined_by(floor.trade(market="new")) == Rule.MARKET_KNOWN
+
+
+def printed(price: int, at_ns: int) -> market_pb2.TradePrinted:
+    event = market_pb2.TradePrinted(condition_id="m", token_id=YES, price_micro=price)
+    event.meta.event_time_ns = at_ns
+    return event
+
+
+@pytest.mark.parametrize(("price", "is_copied"), [(520_000, True), (520_001, False)])
+def test_a_price_that_has_run_away_is_not_chased(price: int, is_copied: bool) -> None:
+    floor = Floor()
+    floor.tell(printed(price, HOUR_NS + 1))
+    step = floor.trade(at_ns=HOUR_NS)
+    if is_copied:
+        proposal(step)
+    else:
+        assert declined_by(step) == Rule.PRICE_DRIFT
+
+
+def test_a_higher_price_before_the_whales_trade_says_nothing() -> None:
+    floor = Floor()
+    floor.tell(printed(900_000, HOUR_NS - 1))
+    proposal(floor.trade(at_ns=HOUR_NS))
+
+
+def test_an_older_print_does_not_replace_a_newer_one() -> None:
+    floor = Floor()
+    floor.tell(printed(900_000, HOUR_NS + 2))
+    floor.tell(printed(500_000, HOUR_NS + 1))
+    assert declined_by(floor.trade(at_ns=HOUR_NS)) == Rule.PRICE_DRIFT
+
+
+def test_a_whale_that_sells_the_same_token_is_on_the_other_side() -> None:
+    floor = Floor()
+    floor.trade(wallet=BOB, side=SELL, size=600 * MICRO)
+    assert declined_by(floor.trade(wallet=ANN)) == Rule.OPPOSITION
+
+
+@pytest.mark.parametrize(("size", "is_copied"), [(500 * MICRO, True), (500 * MICRO + 2, False)])
+def test_opposition_counts_to_its_share(size: int, is_copied: bool) -> None:
+    floor = Floor()
+    floor.trade(wallet=BOB, token=NO, size=size)
+    step = floor.trade(wallet=ANN)
+    if is_copied:
+        proposal(step)
+    else:
+        assert declined_by(step) == Rule.OPPOSITION
+
+
+def test_a_whale_that_buys_both_sides_has_no_conviction() -> None:
+    floor = Floor()
+    floor.trade(wallet=ANN, token=NO, size=950 * MICRO)
+    assert declined_by(floor.trade(wallet=ANN)) == Rule.CONVICTION
+
+
+def test_a_copy_is_at_most_what_the_whale_has_built_up_less_what_is_held() -> None:
+    floor = Floor()
+    floor.trade(size=120 * MICRO)
+    assert proposal(floor.trade(size=300 * MICRO)).max_size_micro == 420 * MICRO
+    floor.fill(ANN, 400 * MICRO)
+    late = 2 * HOUR_NS
+    assert proposal(floor.trade(size=100 * MICRO, at_ns=late)).max_size_micro == 120 * MICRO
+
+
+@pytest.mark.parametrize("held", [1_000 * MICRO, 1_001 * MICRO])
+def test_at_or_over_its_target_nothing_more_is_copied(held: int) -> None:
+    floor = Floor()
+    floor.fill(ANN, held)
+    assert declined_by(floor.trade(size=1_000 * MICRO)) == Rule.COPY_TARGET
+
+
+def test_a_copy_can_be_a_share_of_the_whales_size() -> None:
+    floor = Floor(OrchestratorSettings(copy_ratio="0.1"))  # type: ignore[arg-type]
+    assert proposal(floor.trade(size=1_000 * MICRO)).max_size_micro == 100 * MICRO
+
+
+def test_a_new_score_of_a_whale_moves_what_a_copy_is_worth() -> None:
+    floor = Floor()
+    floor.tell(whale_pb2.WhaleScored(wallet=ANN, score=whale_pb2.Score(edge_micro=90_000)))
+    floor.tell(whale_pb2.WhaleScored(wallet=EVE, score=whale_pb2.Score(edge_micro=90_000)))
+    assert proposal(floor.trade()).fair_value_micro == 590_000
+    assert decisions(floor.trade(wallet=EVE)) == []
+
+
+def test_what_a_copy_is_worth_stays_below_a_dollar() -> None:
+    floor = Floor()
+    floor.tell(whale_pb2.WhaleScored(wallet=ANN, score=whale_pb2.Score(edge_micro=900_000)))
+    assert proposal(floor.trade(price=900_000)).fair_value_micro == MICRO - 1
+
+
+def test_a_decided_market_is_forgotten() -> None:
+    floor = Floor()
+    floor.trade()
     floor.fill(ANN, 7 * MICRO)
-    floor.fill(ANN, 7 * MICRO, SELL)
-    assert declined_by(floor.trade(side=SELL)) == Rule.HELD
-
-
-def test_a_reversed_fill_is_not_held() -> None:
-    floor = Floor()
+    floor.tell(printed(500_000, HOUR_NS))
+    floor.tell(market_pb2.MarketResolved(condition_id="m", winning_token_id=YES))
     floor.fill(ANN, 7 * MICRO)
-    reverted = order_pb2.OrderReversed()
-    reverted.order.leader, reverted.order.token_id, reverted.order.side = ANN, YES, BUY
-    reverted.fill.size_micro = 7 * MICRO
-    floor.tell(reverted)
-    assert declined_by(floor.trade(side=SELL)) == Rule.HELD
+    floor.trade()
+    views = floor.core.agent.views
+    seen = [views.convictions, views.stances, views.held, views.prices]
+    assert not any(seen)
 
 
-def verdicts(asked: risk_pb2.TradeProposal) -> tuple[Message, Message]:
-    approved = risk_pb2.ApprovedTrade(approval_id="a1", proposal_id=asked.meta.id, leader=ANN)
-    rejected = risk_pb2.RejectedTrade(proposal_id=asked.meta.id, leader=ANN, rule="cash")
-    for verdict in (approved, rejected):
-        verdict.meta.correlation = asked.meta.correlation
-    return approved, rejected
+@pytest.mark.parametrize("changes", [{"side": 0}, {"size": 0}, {"price": 0}, {"price": MICRO}])
+def test_a_trade_that_makes_no_sense_is_kept_as_a_dead_letter(changes: dict[str, int]) -> None:
+    step = Floor().trade(**changes)  # type: ignore[arg-type]
+    assert [topic for _, topic, _ in step.events] == ["dead.letter"]
 
 
-def unanswered(step: Step) -> agent_pb2.EffectFailed:
-    (effect,) = step.effects
-    failed = agent_pb2.EffectFailed(effect_id=effect.id, error="no answer", timed_out=True)
-    failed.meta.cause, failed.meta.correlation = effect.cause, effect.correlation
-    return failed
-
-
-def test_an_approval_is_said_once_whichever_way_it_comes_first() -> None:
-    floor = Floor()
-    step = floor.trade()
-    approved, _ = verdicts(proposal(step))
-    assert outcome(floor.tell(approved, step.effects[0].id)) == "approved"
-    assert decisions(floor.tell(approved)) == []
-
-
-def test_a_rejection_is_said_with_risks_reasons() -> None:
-    floor = Floor()
-    step = floor.trade()
-    _, rejected = verdicts(proposal(step))
-    assert isinstance(rejected, risk_pb2.RejectedTrade)
-    rejected.reasons.add(rule="cash", value=1, limit=2)
-    said = floor.tell(rejected, step.effects[0].id)
-    assert outcome(said) == "rejected"
-    assert decisions(said)[0].reasons[0].rule == "cash"
-
-
-def test_no_answer_is_no() -> None:
-    floor = Floor()
-    step = floor.trade()
-    said = floor.tell(unanswered(step), step.effects[0].id)
-    assert outcome(said) == "unanswered"
-    assert decisions(said)[0].leader == ANN
-    assert decisions(said)[0].proposal.meta.id == proposal(step).meta.id
-
-
-def test_an_approval_on_the_log_after_no_answer_is_the_truth() -> None:
-    floor = Floor()
-    step = floor.trade()
-    approved, _ = verdicts(proposal(step))
-    floor.tell(unanswered(step), step.effects[0].id)
-    assert outcome(floor.tell(approved)) == "approved"
-
-
-def test_no_answer_after_the_verdict_on_the_log_changes_nothing() -> None:
-    floor = Floor()
-    step = floor.trade()
-    approved, _ = verdicts(proposal(step))
-    floor.tell(approved)
-    assert decisions(floor.tell(unanswered(step), step.effects[0].id)) == []
-
-
-def test_a_verdict_on_a_proposal_of_somebody_else_is_none_of_our_business() -> None:
-    floor = Floor()
-    approved = risk_pb2.ApprovedTrade(approval_id="a", proposal_id="flatten")
-    assert decisions(floor.tell(approved)) == []
-
-
-def test_a_restart_knows_everything_that_the_running_one_knew() -> None:
-    floor = Floor()
-    step = floor.trade()
-    floor.tell(verdicts(proposal(step))[0], step.effects[0].id)
-    floor.fill(ANN, 7 * MICRO)
-    floor.trade(wallet=BOB, token=NO)
-    restored = Core(OrchestratorAgent(SETTINGS.thresholds()))
-    for entry in floor.entries:
-        restored.follow(entry, {})
-    assert restored.snapshot(0).value == floor.core.snapshot(0).value
-
-
-def test_every_rule_is_explained() -> None:
+def test_every_rule_is_explained_in_one_line() -> None:
     assert set(RULES) == set(Rule)
+    assert all(line.endswith(".") and "\n" not in line for line in RULES.values())
 
 
-def test_unknown_settings_are_refused() -> None:
-    with pytest.raises(ValueError, match="no_such"):
-        OrchestratorSettings(no_such=1)  # type: ignore[call-arg]
+def test_settings_that_make_no_sense_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for changes in ({"no_such": 1}, {"cooldown_s": -1}, {"copy_ratio": 2}, {"portfolio": ""}):
+        with pytest.raises(ValueError, match=next(iter(changes))):
+            OrchestratorSettings(**changes)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="nothing would be copied"):
+        OrchestratorSettings(price_usd_min="0.9", price_usd_max="0.1")  # type: ignore[arg-type]
+    monkeypatch.setenv("WHALETRADER_MODE", "live")
+    assert OrchestratorSettings().thresholds().signal_age_ns_max == 600 * NS_PER_S
