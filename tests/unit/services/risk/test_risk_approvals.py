@@ -186,3 +186,20 @@ def test_what_has_ended_is_remembered_in_bounded_numbers(monkeypatch: pytest.Mon
     kept = approvals[-2:]
     assert list(room.state.done) == [approval.approval_id for approval in kept]
     assert list(room.state.verdicts) == [approval.proposal_id for approval in kept]
+
+
+def test_a_restart_from_a_snapshot_goes_on_with_the_same_book_and_the_same_verdicts() -> None:
+    room = Room()
+    proposal = room.proposal(max_size_micro=100 * SHARE)
+    approval = room.ask(proposal)
+    order = order_of(approval)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    restored = Core(agent())
+    saved = room.core.snapshot(0).value
+    assert restored.load(agent_pb2.AgentSnapshot.FromString(saved))
+    before, room.core = room.core, restored
+    assert room.ask(proposal) == approval
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill_of(order)))
+    assert held(room) == 100 * SHARE
+    # What was left behind is not written to any more.
+    assert before.agent.state.cash_micro == 10_000 * USD
