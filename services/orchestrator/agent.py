@@ -29,6 +29,7 @@ from whaletrader.services.orchestrator.state import (
     Market,
     OrchestratorState,
     OrchestratorViews,
+    Proposed,
     WhaleTrade,
     fold,
     signed_notional,
@@ -92,6 +93,12 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
             strategy=STRATEGY,
             condition_id=trade.condition_id,
             token_id=trade.token_id,
+            # What the whale did, for whoever reads why it was not copied.
+            proposal=risk_pb2.TradeProposal(
+                side=trade.side,
+                limit_price_micro=trade.price_micro,
+                max_size_micro=trade.size_micro,
+            ),
             reasons=reasons,
         )
         if first_failed(reasons) is not None:
@@ -116,9 +123,10 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
         asked = self.state.proposals.get(verdict.proposal_id)
         if asked is None or asked.verdict == "approved":
             return Decision()
-        said = _said(verdict, decision_pb2.DECISION_OUTCOME_APPROVED)
+        said = _said(asked, verdict, decision_pb2.DECISION_OUTCOME_APPROVED)
         said.approval_id = verdict.approval_id
-        said.strategy = verdict.strategy
+        said.proposal.limit_price_micro = verdict.limit_price_micro
+        said.proposal.max_size_micro = verdict.size_micro
         return Decision().emit(DECISIONS, said)
 
     def on_rejected(self, verdict: risk_pb2.RejectedTrade) -> Decision:
@@ -126,8 +134,7 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
         asked = self.state.proposals.get(verdict.proposal_id)
         if asked is None or asked.verdict:
             return Decision()
-        said = _said(verdict, decision_pb2.DECISION_OUTCOME_REJECTED)
-        said.strategy = asked.strategy
+        said = _said(asked, verdict, decision_pb2.DECISION_OUTCOME_REJECTED)
         return Decision().emit(DECISIONS, said)
 
     def on_unanswered(self, failed: agent_pb2.EffectFailed) -> Decision:
@@ -135,22 +142,13 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
         asked = self.state.proposals.get(failed.effect_id)
         if asked is None or asked.verdict:
             return Decision()
-        said = decision_pb2.DecisionMade(
-            outcome=decision_pb2.DECISION_OUTCOME_UNANSWERED,
-            leader=asked.leader,
-            strategy=asked.strategy,
-            condition_id=asked.condition_id,
-            token_id=asked.token_id,
-            reasons=[
-                common_pb2.Reason(
-                    rule="answered",
-                    limit=self._thresholds.deadline_ns,
-                    unit=common_pb2.UNIT_NANOSECONDS,
-                    detail=failed.error,
-                )
-            ],
+        said = _about(asked, failed.effect_id, decision_pb2.DECISION_OUTCOME_UNANSWERED)
+        said.reasons.add(
+            rule="answered",
+            limit=self._thresholds.deadline_ns,
+            unit=common_pb2.UNIT_NANOSECONDS,
+            detail=failed.error,
         )
-        said.proposal.meta.id = failed.effect_id
         return Decision().emit(DECISIONS, said)
 
     def follow(self, decision: decision_pb2.DecisionMade) -> None:
@@ -241,14 +239,26 @@ def _check(trade: wallet_pb2.WalletTraded) -> None:
 
 
 def _said(
-    verdict: Verdict, outcome: decision_pb2.DecisionOutcome.ValueType
+    asked: Proposed, verdict: Verdict, outcome: decision_pb2.DecisionOutcome.ValueType
 ) -> decision_pb2.DecisionMade:
+    said = _about(asked, verdict.proposal_id, outcome)
+    said.reasons.extend(verdict.reasons)
+    return said
+
+
+def _about(
+    asked: Proposed, proposal_id: str, outcome: decision_pb2.DecisionOutcome.ValueType
+) -> decision_pb2.DecisionMade:
+    """Return a decision about a proposal, with the terms that it was proposed on."""
     said = decision_pb2.DecisionMade(
         outcome=outcome,
-        leader=verdict.leader,
-        condition_id=verdict.condition_id,
-        token_id=verdict.token_id,
-        reasons=verdict.reasons,
+        leader=asked.leader,
+        strategy=asked.strategy,
+        condition_id=asked.condition_id,
+        token_id=asked.token_id,
     )
-    said.proposal.meta.id = verdict.proposal_id
+    said.proposal.meta.id = proposal_id
+    said.proposal.side = common_pb2.Side.ValueType(asked.side)
+    said.proposal.limit_price_micro = asked.limit_price_micro
+    said.proposal.max_size_micro = asked.size_micro
     return said

@@ -34,6 +34,9 @@ class Proposed(msgspec.Struct, frozen=True):
     strategy: str
     condition_id: str
     token_id: str
+    side: int
+    limit_price_micro: int
+    size_micro: int
     verdict: str = ""
 
 
@@ -55,7 +58,13 @@ def fold(state: OrchestratorState, decision: decision_pb2.DecisionMade) -> None:
         state.proposed_ns[key] = decision.meta.event_time_ns
         _trim(state.proposed_ns, SIGNALS_MAX)
         state.proposals[proposal.meta.id] = Proposed(
-            decision.leader, decision.strategy, decision.condition_id, decision.token_id
+            decision.leader,
+            decision.strategy,
+            decision.condition_id,
+            decision.token_id,
+            proposal.side,
+            proposal.limit_price_micro,
+            proposal.max_size_micro,
         )
         _trim(state.proposals, PROPOSALS_MAX)
     elif decision.outcome in _VERDICTS and proposal.meta.id in state.proposals:

@@ -12,8 +12,8 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from tests.browser.dashboard_page import PHONE, DashboardPage, SeenReason, chromium
 from tests.chaos.demo_run import DemoRun
 
-# Slow enough for a person: the slice then takes about a minute.
-PACE = {"WHALETRADER_FEEDS_WINDOW_WALL_S_MIN": "1.0"}
+# Slow enough for a person: the slice then takes about two minutes.
+PACE = {"WHALETRADER_FEEDS_WINDOW_WALL_S_MIN": "2.0"}
 # An order that was being announced when the halt came onto the log may still be announced.
 OBEYED_NS = 3 * 10**9
 ATTEMPTS_MAX = 10
@@ -58,6 +58,7 @@ async def refused_as_halted(dsn: str) -> int:
 async def reasons_of_an_approval(dashboard: DashboardPage) -> list[SeenReason]:
     """Unfold an approval; the feed moves on, so the card may be gone before it is reached."""
     dashboard.page.set_default_timeout(3_000)
+    await dashboard.page.get_by_role("button", name="Approved", exact=True).click()
     for _ in range(ATTEMPTS_MAX):
         decision = await dashboard.wait_for_decision("approved", timeout_s=120)
         with contextlib.suppress(PlaywrightTimeout):

@@ -45,6 +45,20 @@ def test_a_rejection_is_said_with_risks_reasons() -> None:
     assert decisions(said)[0].reasons[0].rule == "cash"
 
 
+def test_every_decision_names_the_terms_it_is_about() -> None:
+    floor = Floor()
+    step = floor.trade()
+    asked = proposal(step)
+    approved, rejected = verdicts(asked)
+    for told in (rejected, approved):
+        said = decisions(floor.tell(told, step.effects[0].id if told is rejected else ""))[0]
+        assert said.proposal.side == asked.side
+    assert isinstance(approved, risk_pb2.ApprovedTrade)
+    assert said.proposal.max_size_micro == approved.size_micro
+    declined = decisions(floor.trade(market="unknown", size=3 * MICRO))[0]
+    assert (declined.proposal.side, declined.proposal.max_size_micro) == (BUY, 3 * MICRO)
+
+
 def test_no_answer_is_no() -> None:
     floor = Floor()
     step = floor.trade()
