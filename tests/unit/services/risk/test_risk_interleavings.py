@@ -54,7 +54,7 @@ LIMITS = SETTINGS.model_copy(
     }
 )
 # `RISK_INTERLEAVINGS=5000 pytest ...` looks longer.
-EXAMPLES = int(os.environ.get("RISK_INTERLEAVINGS", "120"))
+EXAMPLES = int(os.environ.get("RISK_INTERLEAVINGS", "50"))
 TOKENS = [token(market) for market in MARKETS for token in (yes, no)]
 
 
