@@ -139,13 +139,37 @@ class DashboardPage:
         return found
 
     async def wait_for_decision(self, outcome: str = "", timeout_s: float = 30) -> SeenDecision:
-        """Wait for the first decision (with this outcome) and return it."""
+        """Wait for the first decision (with this outcome) and return it; the feed is paused then,
+        so that it is still there when it is to be unfolded."""
         which = f'#decisions > .card[data-outcome="{outcome}"]' if outcome else "#decisions > .card"
+        await self.page.locator(which).first.wait_for(timeout=timeout_s * 1_000)
+        await self.pause_feed()
+        # It may have been pushed out in the moment before.
         await self.page.locator(which).first.wait_for(timeout=timeout_s * 1_000)
         return next(one for one in await self.decisions() if outcome in ("", one.outcome))
 
+    async def pause_feed(self) -> None:
+        """Make the feed stand still; it does so, too, while a decision is open."""
+        button = self.page.locator("#decisions-follow")
+        if await button.get_attribute("aria-pressed") != "true":
+            await button.click()
+
+    async def follow_feed(self) -> None:
+        """Let it go on: open decisions are folded, what has waited comes."""
+        button = self.page.locator("#decisions-follow")
+        if await button.get_attribute("aria-pressed") == "true":
+            await button.click()
+        await self.page.mouse.move(0, 0)
+
+    async def waiting_decisions(self) -> str:
+        """Return what the feed's button says: "Pause", "Follow" or "Follow · 12 new"."""
+        return (await self.page.locator("#decisions-follow").text_content() or "").strip()
+
     async def reasons(self, decision_id: str) -> list[SeenReason]:
-        """Unfold a decision and return every rule that was held against it."""
+        """Unfold a decision and return every rule that was held against it.
+
+        It stays as long as the feed is paused: see wait_for_decision and pause_feed.
+        """
         card = self.page.locator(f'#decisions > .card[data-key="{decision_id}"]')
         head = card.locator(".card-head")
         if await head.get_attribute("aria-expanded") != "true":

@@ -1,6 +1,6 @@
 // The profit curve: an SVG with axes, a crosshair for pointer and keyboard, and words for ears.
 
-import { h, s, setText } from "./dom.js";
+import { emptyState, h, s, setText } from "./dom.js";
 import { axisUsd, eventDay, eventHour, eventTime, usd } from "./format.js";
 
 const HEIGHT = 280;
@@ -15,9 +15,8 @@ export function profitChart(parent, textNode) {
     "aria-describedby": textNode.id,
   });
   const tip = h("div", { class: "tip", hidden: true, role: "status" });
-  const empty = h("div", { class: "empty over" },
-    h("p", { class: "empty-title", text: "No profit or loss yet" }),
-    h("p", { text: "The curve begins with the first fill." }));
+  const empty = h("div", { class: "over" },
+    emptyState("Loading the curve", "It is drawn as soon as the store answers."));
   parent.replaceChildren(svg, tip, empty);
   const view = { points: [], cursor: -1, frame: 0, parent, svg, tip, empty, textNode };
 
@@ -40,6 +39,10 @@ export function profitChart(parent, textNode) {
         realised: Number(BigInt(one.realized_after_fees_micro)) / 1e6,
         raw: one,
       }));
+      if (view.points.length < 2) {
+        empty.replaceChildren(
+          emptyState("No profit or loss yet", "The curve begins with the first fill."));
+      }
       if (view.cursor >= view.points.length) view.cursor = -1;
       describe(view);
       redraw();

@@ -2,11 +2,13 @@
 
 import { ApiError, ask } from "./api.js";
 import { showChain } from "./chain.js";
-import { byId, emptyState, h, keyed } from "./dom.js";
-import { isoTime, price, shares, shortEventTime, shortId } from "./format.js";
+import { byId, emptyState, h, keyed, setText } from "./dom.js";
+import { count, isoTime, price, shares, shortEventTime, shortId } from "./format.js";
 import { failedLine, reasonList } from "./reasons.js";
 
 const KEPT_MAX = 400;
+// A feed that stands for hours does not gather everything: the API has the rest.
+const WAITING_MAX = 2_000;
 const LIVE_MAX = 60;
 const OUTCOMES = {
   approved: ["Approved", "✓"],
@@ -19,7 +21,11 @@ const FILTERS = [
   ["", "All"], ["approved", "Approved"], ["rejected", "Rejected"], ["declined", "Declined"],
 ];
 
-const view = { all: new Map(), open: new Set(), filter: "", older: 0, next: null, isReady: false };
+const view = {
+  all: new Map(), open: new Set(), filter: "", older: 0, next: null, isReady: false,
+  // The feed stands still while it is paused, pointed at, or read; `standing` is what it shows.
+  isPaused: false, isPointedAt: false, isFocused: false, standing: null,
+};
 
 export function setUp() {
   byId("decision-filter").replaceChildren(...FILTERS.map(([outcome, name]) =>
@@ -29,8 +35,24 @@ export function setUp() {
       on: { click: () => choose(outcome) },
     })));
   byId("decisions-more").addEventListener("click", loadOlder);
+  byId("decisions-follow").addEventListener("click", () => {
+    const follows = isStanding();
+    view.isPaused = !follows;
+    if (follows) view.open.clear();
+    render();
+  });
+  const feed = byId("decisions");
+  const notice = (name, value) => () => { view[name] = value; render(); };
+  feed.addEventListener("mouseenter", notice("isPointedAt", true));
+  feed.addEventListener("mouseleave", notice("isPointedAt", false));
+  feed.addEventListener("focusin", notice("isFocused", true));
+  feed.addEventListener("focusout", notice("isFocused", false));
   render();
 }
+
+/** Nobody can read or hit what moves away: new decisions wait while someone is at the feed. */
+const isStanding = () =>
+  view.isPaused || view.isPointedAt || view.isFocused || view.open.size > 0;
 
 /** Take a snapshot, or {fresh: [...]}. */
 export function update(section) {
@@ -41,12 +63,19 @@ export function update(section) {
     view.next = null;
   }
   for (const one of Array.isArray(section) ? section : section.fresh) view.all.set(one.id, one);
+  if (view.all.size > WAITING_MAX + KEPT_MAX) forgetWaiting();
   render();
+}
+
+function forgetWaiting() {
+  const waiting = [...view.all.keys()].filter((id) => !view.standing?.has(id));
+  for (const id of waiting.slice(0, waiting.length - WAITING_MAX)) view.all.delete(id);
 }
 
 function choose(outcome) {
   view.filter = outcome;
   view.next = null;
+  view.standing = null;
   for (const chip of byId("decision-filter").children) {
     chip.setAttribute("aria-pressed", String(chip.dataset.outcome === outcome));
   }
@@ -70,17 +99,37 @@ function compare(a, b) {
 
 function render() {
   const list = shown();
-  const seen = list.slice(0, LIVE_MAX + view.older);
-  for (const one of list.slice(KEPT_MAX)) view.all.delete(one.id);
+  if (!isStanding()) view.standing = null;
+  else view.standing ??= new Set(list.map((one) => one.id));
+  const still = view.standing ? list.filter((one) => view.standing.has(one.id)) : list;
+  const seen = still.slice(0, LIVE_MAX + view.older);
+  if (!view.standing) for (const one of list.slice(KEPT_MAX)) view.all.delete(one.id);
   keyed(byId("decisions"), seen, (one) => one.id, card);
+  for (const node of byId("decisions").querySelectorAll('[aria-expanded="true"]')) {
+    const isOpen = view.open.has(node.closest(".card").dataset.key);
+    if (!isOpen) fold(node);
+  }
+  follow(list.length - still.length);
   const empty = byId("decisions-empty");
   empty.hidden = seen.length > 0;
   if (!seen.length) empty.replaceChildren(emptyState(...nothing()));
   byId("decisions-more").hidden = !seen.length || view.next === "";
 }
 
+function fold(head) {
+  head.setAttribute("aria-expanded", "false");
+  byId(head.getAttribute("aria-controls")).hidden = true;
+}
+
+function follow(waiting) {
+  const button = byId("decisions-follow");
+  const stands = view.isPaused || view.open.size > 0 || waiting > 0;
+  button.setAttribute("aria-pressed", String(stands));
+  setText(button, stands ? `Follow${waiting ? ` · ${count(waiting)} new` : ""}` : "Pause");
+}
+
 function nothing() {
-  if (!view.isReady) return ["Loading decisions", "One moment."];
+  if (!view.isReady) return ["Loading decisions", "They come as soon as the store answers."];
   if (view.filter) return ["None of these yet", "Other decisions are under All."];
   return ["No decision yet", "The first comes when a whale trades. It will say why, either way."];
 }
@@ -110,6 +159,7 @@ function card(decision) {
     if (opens) view.open.add(decision.id);
     else view.open.delete(decision.id);
     if (opens) body.replaceChildren(...inside(decision));
+    render();
   });
   return h("li", { class: "card", data: { outcome: decision.outcome } }, button, body);
 }
@@ -161,7 +211,10 @@ async function loadOlder() {
   button.disabled = true;
   try {
     const page = await ask(`/api/decisions?${query}`);
-    for (const one of page.decisions) view.all.set(one.id, one);
+    for (const one of page.decisions) {
+      view.all.set(one.id, one);
+      view.standing?.add(one.id);
+    }
     view.older += page.decisions.length;
     view.next = page.next;
     button.textContent = "Older decisions";

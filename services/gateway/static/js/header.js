@@ -1,38 +1,30 @@
 // The header and the big numbers: mode, time, tape, link, and what the portfolio is worth.
 
-import { byId, h, setText } from "./dom.js";
+import { byId, setText } from "./dom.js";
 import { count, eventTime, isoTime, tone, usd } from "./format.js";
 
 const MODES = {
   demo: ["Demo", "Simulated time"], paper: ["Paper", "Market time"], live: ["Live", "Market time"],
 };
-const TILES = [
-  ["profit", "Profit after fees", "profit_micro", "Realised and open"],
-  ["realised", "Realised", "realized_after_fees_micro", "After fees"],
-  ["open", "Open", "open_profit_micro", "At last prices"],
-  ["cash", "Cash", "cash_micro", "Settled and matched"],
-  ["exposure", "Exposure", "exposure_micro", "Paid for what is held"],
-  ["held", "Open positions", "open_positions", ""],
-];
+const AMOUNTS = {
+  profit: "profit_micro",
+  realised: "realized_after_fees_micro",
+  open: "open_profit_micro",
+  cash: "cash_micro",
+  exposure: "exposure_micro",
+};
 const SIGNED = new Set(["profit", "realised", "open"]);
 
 const view = { asOfNs: "0", progress: null, events: [] };
 
-export function setUp() {
-  byId("numbers").replaceChildren(...TILES.map(([name, label, , note]) =>
-    h("div", { class: `tile ${name}`, data: { loading: "" } },
-      h("h2", { text: label }), h("p", { class: "value", id: `n-${name}`, text: "$0.00" }),
-      h("p", { class: "note", id: `note-${name}`, text: note || "\u00a0" }))));
-}
-
 export function summary(data) {
   view.asOfNs = data.as_of_ns;
   const isValued = data.as_of_ns !== "0";
-  for (const [name, , field] of TILES) {
+  for (const tile of document.querySelectorAll(".tile")) delete tile.dataset.loading;
+  setText(byId("n-held"), count(data.open_positions));
+  for (const [name, field] of Object.entries(AMOUNTS)) {
     const node = byId(`n-${name}`);
-    delete node.parentElement.dataset.loading;
-    if (name === "held") setText(node, count(data.open_positions));
-    else if (!isValued) setText(node, "–");
+    if (!isValued) setText(node, "–");
     else setText(node, usd(data[field], { sign: SIGNED.has(name) }));
     if (SIGNED.has(name)) node.className = `value ${isValued ? tone(data[field]) : "flat"}`;
   }

@@ -5,7 +5,7 @@ import * as chain from "./chain.js";
 import { profitChart } from "./chart.js";
 import * as controls from "./controls.js";
 import * as decisions from "./decisions.js";
-import { byId, h, setText } from "./dom.js";
+import { byId, setText } from "./dom.js";
 import * as header from "./header.js";
 import * as panels from "./panels.js";
 
@@ -58,15 +58,9 @@ function take(message) {
   for (const [name, data] of Object.entries(message.sections)) SECTIONS[name]?.(data);
 }
 
-header.setUp();
 decisions.setUp();
 controls.setUp();
 chain.setUp();
-for (const id of ["positions", "orders", "whales", "leaders", "rejections", "agents", "latency",
-  "alerts", "dead"]) {
-  byId(id).replaceChildren(h("div", { class: "skeleton", "aria-label": "Loading" },
-    h("i"), h("i"), h("i")));
-}
 
 const socket = live({
   message: take,
