@@ -33,7 +33,10 @@ async def measure(desk: Desk, sizes: Sizes) -> Section:
         await asking.raw(Samples(), time.monotonic_ns())
     alone, alone_floor = Samples(), Samples()
     busy, busy_floor = Samples(), Samples()
+    deadline_s = time.monotonic() + sizes.approval_s_max
     for _ in range(sizes.approval_blocks):
+        if time.monotonic() > deadline_s:
+            break
         for _ in range(sizes.approval_block):
             await asking.raw(alone_floor, time.monotonic_ns())
         for _ in range(sizes.approval_block):

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.protobuf.message import Message
 
+from benchmarks.members import member
 from whaletrader.domain.approval import ApprovalSigner
 from whaletrader.runtime.agent import Agent, Effect
 from whaletrader.runtime.clock import SetClock
@@ -23,7 +24,7 @@ from whaletrader.runtime.log import Log, Record
 from whaletrader.runtime.service import Edge, EffectRetry, Service
 from whaletrader.runtime.settings import RuntimeSettings
 from whaletrader.runtime.telemetry import Telemetry
-from whaletrader.runtime.topics import TOPICS, journal_topic
+from whaletrader.runtime.topics import TOPICS
 from whaletrader.runtime.worker import FreeWorker, Tools, Worker
 from whaletrader.schemas import risk_pb2
 from whaletrader.services.attribution.agent import AttributionAgent
@@ -41,7 +42,6 @@ from whaletrader.services.risk.config import DemoRiskSettings
 
 # How much of the tape's time the agents are given at once, as in a demo.
 _WINDOW_S: Final = 6 * 3_600
-_CALL_S_MAX: Final = 30.0
 _LOOK_S: Final = 0.005
 _QUIET_S_MAX: Final = 60.0
 
@@ -114,23 +114,20 @@ async def _working(
         return reply
 
     agent = make()
-    membership = await log.join(agent.name, "bench", journal_topic(agent.name))
-    while not await membership.owned(_CALL_S_MAX):
-        pass
-    service = Service(make_agent=make, edges={risk_pb2.TradeProposal: Edge(ask_risk)})
-    tools = Tools(log, clock, RuntimeSettings(), service, Telemetry(agent.name))
-    worker = FreeWorker(tools, await membership.claim(0, agent.reads))
-    await worker.restore()
-    stopping = asyncio.Event()
-    running = asyncio.create_task(worker.run(stopping))
-    try:
-        yield worker
-    finally:
-        stopping.set()
-        worker.wake.set()
-        await running
-        await worker.stop()
-        await membership.leave()
+    async with member(log, agent.name) as membership:
+        service = Service(make_agent=make, edges={risk_pb2.TradeProposal: Edge(ask_risk)})
+        tools = Tools(log, clock, RuntimeSettings(), service, Telemetry(agent.name))
+        worker = FreeWorker(tools, await membership.claim(0, agent.reads))
+        await worker.restore()
+        stopping = asyncio.Event()
+        running = asyncio.create_task(worker.run(stopping))
+        try:
+            yield worker
+        finally:
+            stopping.set()
+            worker.wake.set()
+            await running
+            await worker.stop()
 
 
 async def _until_quiet(log: Log, workers: Collection[Worker]) -> None:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from benchmarks import batches, noop
 from benchmarks.batches import Batch
 from benchmarks.figures import Better, Figure, Section, rate_per_s
+from benchmarks.members import member
 from benchmarks.servers import Servers
 from benchmarks.sizes import Sizes
 from whaletrader.runtime.clock import WallClock
@@ -18,11 +19,10 @@ from whaletrader.runtime.logs import open_log
 from whaletrader.runtime.service import Service
 from whaletrader.runtime.settings import RuntimeSettings
 from whaletrader.runtime.telemetry import Telemetry
-from whaletrader.runtime.topics import TOPICS, journal_topic
+from whaletrader.runtime.topics import TOPICS
 from whaletrader.runtime.worker import FreeWorker, Tools
 
 _APPEND: Final = 2_000
-_CALL_S_MAX: Final = 30.0
 _BLOCK_S_MAX: Final = 60.0
 # The last batch of a block may reach beyond it.
 _SPARE: Final = 2_000
@@ -58,19 +58,16 @@ async def _fill(log: Log, count: int) -> None:
 
 
 async def _alternate(kind: Kind, log: Log, raw: batches.RawBatches, sizes: Sizes) -> Section:
-    membership = await log.join(noop.NAME, "bench", journal_topic(noop.NAME))
-    while not await membership.owned(_CALL_S_MAX):
-        pass
     ours_ns = floor_ns = events = commits = 0
-    for block in range(sizes.shell_blocks + 1):
-        counted = await _work(log, membership, sizes.shell_block)
-        raw_ns = await raw.run(counted.batches)
-        # The first block warms both up; the first batch of a block is before its clock starts.
-        if block:
-            ours_ns, floor_ns = ours_ns + counted.taken_ns, floor_ns + raw_ns
-            events += sum(batch.inputs for batch in counted.batches[1:])
-            commits += len(counted.batches) - 1
-    await membership.leave()
+    async with member(log, noop.NAME) as membership:
+        for block in range(sizes.shell_blocks + 1):
+            counted = await _work(log, membership, sizes.shell_block)
+            raw_ns = await raw.run(counted.batches)
+            # The first block warms both up; the first batch of a block is before its clock starts.
+            if block:
+                ours_ns, floor_ns = ours_ns + counted.taken_ns, floor_ns + raw_ns
+                events += sum(batch.inputs for batch in counted.batches[1:])
+                commits += len(counted.batches) - 1
     return Section(
         f"Shell with a no-op agent, on {kind}",
         "How fast an agent that is behind can catch up at best; what the shell itself costs.",

@@ -5,14 +5,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Counts of samples; blocks of ours and of the floor alternate."""
+    """Counts of samples; blocks of ours and of the floor alternate.
+
+    A measurement on a desk begins no further block after its `_s_max`.
+    """
 
     chain_warm_up: int = 20
     chain_blocks: int = 10
     chain_block: int = 25
+    chain_s_max: float = 70.0
     approval_warm_up: int = 50
     approval_blocks: int = 5
     approval_block: int = 150
+    approval_s_max: float = 35.0
     approval_rate_hz: int = 100
     approval_rate_block: int = 150
     shell_blocks: int = 3

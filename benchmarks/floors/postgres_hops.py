@@ -33,6 +33,7 @@ SCHEMA: Final = """
 CREATE SCHEMA floor;
 CREATE TABLE floor.record (
     topic text NOT NULL, "offset" bigint GENERATED ALWAYS AS IDENTITY, value bytea NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (topic, "offset")
 );
 CREATE TABLE floor.position (reader text PRIMARY KEY, "offset" bigint NOT NULL);
