@@ -2,6 +2,7 @@
 
 from whaletrader.runtime.run import Pace, run
 from whaletrader.runtime.service import Edge, Policy, Service
+from whaletrader.runtime.settings import Mode, RuntimeSettings
 from whaletrader.schemas import tape_pb2
 from whaletrader.services.feeds.agent import FeedsAgent
 from whaletrader.services.feeds.config import FeedsSettings
@@ -31,6 +32,8 @@ def make_agent() -> FeedsAgent:
 
 
 def main() -> None:
+    if RuntimeSettings().mode is not Mode.DEMO:
+        raise SystemExit("feeds plays a recorded tape: live market data is not there yet")
     settings = FeedsSettings()
     windows = windows_of(settings)
     player = TapePlayer(windows, settings.exchange_url)

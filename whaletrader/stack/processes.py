@@ -44,7 +44,8 @@ class AgentRow:
 # missed, so only those who call another directly name it.
 AGENTS: tuple[AgentRow, ...] = (
     AgentRow("exchange", port_setting="WHALETRADER_EXCHANGE_PORT"),
-    AgentRow("feeds", after=("exchange",)),
+    # It plays a recorded tape; live market data is not there yet.
+    AgentRow("feeds", after=("exchange",), modes=("demo",)),
     AgentRow("discovery"),
     AgentRow("intelligence"),
     AgentRow("orchestrator"),

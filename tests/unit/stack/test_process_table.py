@@ -39,7 +39,7 @@ def test_an_agent_waits_for_every_server_and_is_told_everything(tmp_path: Path) 
 
 
 def test_health_ports_are_each_agents_own(tmp_path: Path) -> None:
-    specs = agent_specs("paper", (), SETTINGS, tmp_path)
+    specs = agent_specs("demo", (), SETTINGS, tmp_path)
     ports = [int(spec.env["WHALETRADER_HEALTH_PORT"]) for spec in specs]
     assert len(set(ports)) == len(AGENTS)
 
