@@ -8,6 +8,7 @@ from enum import Enum
 
 from whaletrader.runtime.clock import Clock, SetClock, WallClock, member_name
 from whaletrader.runtime.health import Health, HealthServer, health_app
+from whaletrader.runtime.heartbeat import beat
 from whaletrader.runtime.log import Log, Shard
 from whaletrader.runtime.logs import open_log
 from whaletrader.runtime.paced import PacedWorker
@@ -78,6 +79,7 @@ async def _main(service: Service, settings: RuntimeSettings, name: str, pace: Pa
     shell = Shell(tools, name, member_name(name), make_worker, health)
     server = HealthServer(health_app(health, telemetry.registry), settings.health_port)
     serving = asyncio.create_task(server.serve())
+    beating = asyncio.create_task(beat(log, shell, health, name, member_name(name)))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, shell.stop)
@@ -93,6 +95,8 @@ async def _main(service: Service, settings: RuntimeSettings, name: str, pace: Pa
     finally:
         if service.after is not None:
             await service.after()
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
         server.should_exit = True
         await serving
         await client.close()

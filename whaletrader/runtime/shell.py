@@ -45,6 +45,11 @@ class Shell:
         self._workers: dict[int, Worker] = {}
         self._reads = tools.service.make_agent().reads
 
+    @property
+    def workers(self) -> list[Worker]:
+        """The workers that are at work now."""
+        return list(self._workers.values())
+
     def stop(self) -> None:
         """Finish the commits under way and leave. Idempotent; safe in a signal handler."""
         self._stopping.set()
