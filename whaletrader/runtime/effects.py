@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from whaletrader.domain.ids import derived_id
 from whaletrader.runtime.agent import Effect
+from whaletrader.runtime.cancelling import end_all
 from whaletrader.runtime.clock import Clock, monotonic_s
 from whaletrader.runtime.codec import meta_of, type_name
 from whaletrader.runtime.core import Inline
@@ -124,9 +125,7 @@ class EffectRunner:
 
     async def stop(self) -> None:
         """Cancel what is under way; it stays announced and is taken up after a restart."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def _run(self, effect: Effect, again: bool) -> None:
         if not effect.lane:

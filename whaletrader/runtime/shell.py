@@ -13,6 +13,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
+from whaletrader.runtime.cancelling import end_all
 from whaletrader.runtime.health import Health
 from whaletrader.runtime.log import CommitUncertain, Fenced, LogUnavailable, Membership, Shard
 from whaletrader.runtime.topics import journal_topic
@@ -129,18 +130,14 @@ class Shell:
     async def _stand_aside(self, error: Fenced, tasks: dict[int, asyncio.Task[None]]) -> None:
         """Another process has this member's name: joining again would only fence it in turn."""
         _LOG.error("standing aside: %s", error)
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        await end_all(tasks.values())
         self._health.problem = f"standing aside: {error}"
         await self._stopping.wait()
 
     async def _end(self, membership: Membership, tasks: dict[int, asyncio.Task[None]]) -> None:
         if tasks and self._stopping.is_set():
             await asyncio.wait(tasks.values(), timeout=STOP_GRACE_S)
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        await end_all(tasks.values())
         try:
             await membership.leave()
         except LogUnavailable as error:
@@ -184,9 +181,7 @@ class Shell:
             await _first_end(working, sources)
         finally:
             self._workers.pop(claimed.number, None)
-            for source in sources:
-                source.cancel()
-            await asyncio.gather(*sources, return_exceptions=True)
+            await end_all(sources)
             await worker.stop()
 
 
@@ -199,5 +194,4 @@ async def _first_end(working: asyncio.Task[None], sources: list[asyncio.Task[Non
             for task in done:
                 task.result()
     finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await end_all([working])

@@ -17,6 +17,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from whaletrader.runtime.agent import Agent, Effect
+from whaletrader.runtime.cancelling import end_all
 from whaletrader.runtime.clock import Clock, SetClock
 from whaletrader.runtime.codec import meta_of
 from whaletrader.runtime.core import Core, Inline, Input, Step
@@ -182,8 +183,7 @@ class FreeWorker(Worker):
                     await self.step(inputs)
         finally:
             if polling is not None:
-                polling.cancel()
-                await asyncio.gather(polling, return_exceptions=True)
+                await end_all([polling])
 
     def _may_read(self) -> bool:
         # Back-pressure: with too much under way outside, what is on the log waits there.
