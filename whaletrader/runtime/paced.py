@@ -9,10 +9,14 @@ import logging
 from collections import defaultdict, deque
 from typing import Final
 
+from google.protobuf.message import Message
+
 from whaletrader.runtime.agent import Effect
+from whaletrader.runtime.cancelling import end_all
 from whaletrader.runtime.clock import SetClock
 from whaletrader.runtime.clock import monotonic_s as now_s
-from whaletrader.runtime.core import Input, place
+from whaletrader.runtime.codec import meta_of
+from whaletrader.runtime.core import Inline, Input, place
 from whaletrader.runtime.log import Shard, Stored
 from whaletrader.runtime.pacing import Go, PacedLine, Phase, Report
 from whaletrader.runtime.worker import IDLE_POLL_S, Tools, Worker, merged
@@ -56,8 +60,28 @@ class PacedWorker(Worker):
                 if go is not None:
                     await self._obey(go, polling)
         finally:
-            polling.cancel()
-            await asyncio.gather(polling, return_exceptions=True)
+            await end_all([polling])
+
+    def put_fact(self, message: Message) -> None:
+        # The pacer gives the time, and a fact is received when it is taken: when it really came
+        # is an accident.
+        self.put_inline(Inline(message))
+
+    def take_inline(self) -> list[Inline]:
+        """Facts by time and id: in which order their messages came in must decide nothing."""
+
+        def rank(item: Inline) -> tuple[int, int, str]:
+            if item.effect_id:
+                return 0, 0, ""
+            meta = meta_of(item.message)
+            return 1, meta.event_time_ns, meta.id
+
+        items = sorted(super().take_inline(), key=rank)
+        for item in items:
+            if not item.effect_id and id(item) not in self._answers:
+                meta = meta_of(item.message)
+                meta.receive_time_ns = meta.receive_time_ns or self.tools.clock.now_ns()
+        return items
 
     async def before_answers(self) -> None:
         # The pacer must know of a verdict's events before the asker can say that it has it.

@@ -16,6 +16,7 @@ class Counted(msgspec.Struct):
     trades: int = 0
     timers: int = 0
     told: int = 0
+    facts: dict[str, bool] = {}
 
 
 class Seen(msgspec.Struct):
@@ -26,7 +27,8 @@ class CountingAgent(Agent[Counted, Seen]):
     """Says a signal for each trade.
 
     A trade of size 5 asks for a person to be told, one of 7 sets a timer, one of 13 is poison,
-    and one of 99 is a defect: its event cannot be folded.
+    and one of 99 is a defect: its event cannot be folded. A trade of the market "fact" comes from
+    a source, which tells it again after a restart: it counts once.
     """
 
     name = "discovery"
@@ -46,6 +48,8 @@ class CountingAgent(Agent[Counted, Seen]):
         self.observes = {wallet_pb2.WalletTraded: self.see}
 
     def on_trade(self, message: wallet_pb2.WalletTraded) -> Decision:
+        if message.meta.id in self.state.facts:
+            return Decision()
         if message.size_micro == 13:
             raise ValueError("thirteen")
         decision = Decision().emit(
@@ -70,8 +74,10 @@ class CountingAgent(Agent[Counted, Seen]):
     def on_told(self, _: agent_pb2.PersonNotified) -> Decision:
         return Decision().keep(agent_pb2.PersonNotified(channel="told"))
 
-    def count(self, _: signal_pb2.SignalRaised) -> None:
+    def count(self, signal: signal_pb2.SignalRaised) -> None:
         self.state.trades += 1
+        if signal.condition_id == "fact":
+            self.state.facts[signal.meta.cause] = True
 
     def count_outcome(self, outcome: agent_pb2.PersonNotified) -> None:
         if outcome.channel == "defect":
