@@ -21,7 +21,7 @@ from whaletrader.runtime.worker import FreeWorker, Tools
 from whaletrader.schemas import agent_pb2
 
 AGENT = "discovery"
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 class FailingShard:
