@@ -1,7 +1,8 @@
 """`python -m benchmarks [--only NAME ...] [--quick] [--results FILE]`.
 
 Prints each figure with its floor and ratio, and writes benchmarks/RESULTS.md. A partial or quick
-run writes only where --results says. Exits with 0 also when an aim is missed: it measures.
+run writes only where --results says. Exits with 0 also when an aim is missed (it measures), with
+1 when a measurement could not be made.
 """
 
 import argparse
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import core_step, machine, replay, report, shell, trading
+from benchmarks.children import ChildFailed
 from benchmarks.figures import Section
 from benchmarks.servers import Servers
 from benchmarks.sizes import FULL, QUICK, Sizes
-from whaletrader.stack.errors import ServerUnavailable
+from whaletrader.stack.errors import ServerUnavailable, StackError
 
 RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 
@@ -48,7 +50,7 @@ def main(arguments: list[str]) -> int:
     names = [name for name in MEASURES if name in (options.only or MEASURES)]
     started_s = time.monotonic()
     facts = machine.describe()
-    sections = _measured(names, QUICK if options.quick else FULL)
+    sections, failed = _measured(names, QUICK if options.quick else FULL)
     run = report.Run(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         command=" ".join(["python -m benchmarks", *arguments]),
@@ -62,26 +64,34 @@ def main(arguments: list[str]) -> int:
         target.write_text(report.markdown(run, sections))
         print(f"written to {target}")
     print(f"took {run.took_s:.0f} s")
-    return 0
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def _measured(names: list[str], sizes: Sizes) -> list[Section]:
+def _measured(names: list[str], sizes: Sizes) -> tuple[list[Section], list[str]]:
+    """Return the sections, and the names of what broke."""
     sections: list[Section] = []
+    failed: list[str] = []
     with Servers() as servers:
         for name in names:
             print(f"== {name}", flush=True)
             try:
                 measured = MEASURES[name](servers, sizes)
             except ServerUnavailable as error:
-                measured = [_not_measured(name, error)]
+                measured = [_not_measured(name, f"{error.server} is missing here: {error.reason}")]
+            except (StackError, ChildFailed, TimeoutError) as error:
+                # The others are worth having; the exit code tells that something is wrong.
+                measured = [_not_measured(name, f"{type(error).__name__}: {error}")]
+                failed.append(name)
             for section in measured:
                 print("\n".join(report.lines(section)), flush=True)
             sections += measured
-    return sections
+    return sections, failed
 
 
-def _not_measured(name: str, error: ServerUnavailable) -> Section:
-    return Section(f"{name}: not measured", "", f"{error.server} is missing here: {error.reason}")
+def _not_measured(name: str, reason: str) -> Section:
+    return Section(f"{name}: not measured", "nothing", reason, notes=[reason])
 
 
 if __name__ == "__main__":
