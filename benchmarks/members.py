@@ -19,16 +19,18 @@ async def member(log: Log, group: str) -> AsyncIterator[Membership]:
     async with asyncio.timeout(_JOIN_S_MAX):
         while 0 not in await membership.owned(MEMBERSHIP_POLL_S):
             pass
-    renewing = asyncio.create_task(_renew(membership))
+    leaving = asyncio.Event()
+    renewing = asyncio.create_task(_renew(membership, leaving))
     try:
         yield membership
     finally:
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
+        # Asked to end and not cancelled: in Python 3.11 a wait_for may swallow a cancellation.
+        leaving.set()
+        await renewing
         await membership.leave()
 
 
-async def _renew(membership: Membership) -> None:
-    while True:
+async def _renew(membership: Membership, leaving: asyncio.Event) -> None:
+    while not leaving.is_set():
         await membership.owned(MEMBERSHIP_POLL_S)
-        await asyncio.sleep(MEMBERSHIP_POLL_S)
+        await asyncio.wait({asyncio.ensure_future(leaving.wait())}, timeout=MEMBERSHIP_POLL_S)

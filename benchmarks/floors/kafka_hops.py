@@ -1,7 +1,7 @@
 """The raw chain on Kafka: one consumer and one transactional producer a hop.
 
-Settings are the ones that docs of the driver recommend for low latency, and those that our own
-log uses: acks from all, idempotence, read_committed, short retry back-off.
+Durability and back-off are the same as those of our own log, written out here by hand so that the
+floor needs nothing of ours: acks from all, idempotence, read_committed, short retry back-off.
 """
 
 import asyncio
