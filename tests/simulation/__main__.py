@@ -8,8 +8,9 @@ import asyncio
 import sys
 import time
 
+from tests.simulation.options import Options, Violation
 from tests.simulation.report import Tally
-from tests.simulation.world import Options, Violation, World
+from tests.simulation.world import World
 
 STEPS_A_RUN = 3_000
 

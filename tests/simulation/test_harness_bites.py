@@ -6,7 +6,8 @@ import pytest
 
 from tests.simulation import mutants
 from tests.simulation.mutants import changed_agent, changed_plugs
-from tests.simulation.world import ChangeRole, Options, Violation, World
+from tests.simulation.options import ChangeRole, Options, Violation
+from tests.simulation.world import World
 
 SEEDS_MAX = 12
 

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from tests.simulation.faults import CrashPoint
+from tests.simulation.options import Options
 from tests.simulation.report import Tally
-from tests.simulation.world import Options, World
+from tests.simulation.world import World
 
 CRASH_POINTS_MIN = 10_000
 # A run has some 400; this bounds the test should crashes become rare.

@@ -5,16 +5,16 @@ each rest the invariants are held against the log, the engine and the agents.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from random import Random
 from typing import Final
 
 from google.protobuf.message import Message
 
 from tests.simulation import agents, invariants
-from tests.simulation.faults import Crashed, CrashPoint, Faults, Rates, rates_of
+from tests.simulation.faults import Crashed, CrashPoint, Faults, rates_of
 from tests.simulation.invariants import Scene, not_covered
-from tests.simulation.process import Ground, Process, Role, crash_point_of
+from tests.simulation.options import Options, Violation
+from tests.simulation.process import Ground, Process, crash_point_of
 from tests.simulation.tape import sample_windows, synthetic_windows
 from tests.simulation.transcript import Transcript
 from tests.simulation.venue import Exchange
@@ -46,34 +46,6 @@ SETTLE_MAX: Final = 6_000
 # How far time may pass the tape before the next window is played.
 SLACK_NS: Final = 100 * NS_PER_S
 POISONED: Final = ("control", "market.data", "wallet.trades", "order.events", "trade.approved")
-ChangeRole = Callable[[Role], Role]
-
-
-class Violation(BaseException):
-    """An invariant does not hold. Says how to see it again.
-
-    No Exception: what is found while a performer runs must not become its failure.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What one run is made from. The same options give the same run."""
-
-    seed: int
-    steps: int = 3_000
-    windows: int = 24
-    is_sample: bool = False
-    # Nothing given: what the seed says.
-    rates: Rates | None = None
-    rereads_all: bool = True
-    # Whether every wallet's trades are copied, or those of whom discovery calls a whale. Nothing
-    # given: every second seed.
-    is_eager: bool | None = None
-    # How often an operator stops trading, by action.
-    stops: float = 0.002
-    # For tests of the simulation itself: plants a defect in a role.
-    change_role: ChangeRole = lambda role: role
 
 
 class World:
@@ -409,11 +381,4 @@ class World:
     def fail(self, wrong: list[str]) -> None:
         """Raise Violation if anything is wrong."""
         if wrong:
-            options = self.options
-            flags = " --sample" * options.is_sample + " --eager" * (options.is_eager is True)
-            lines = "\n  ".join(wrong[:10])
-            raise Violation(
-                f"seed {options.seed}, step {self.step}:\n  {lines}\n"
-                f"again: python -m tests.simulation --seed {options.seed} "
-                f"--steps {options.steps}{flags}"
-            )
+            raise Violation(wrong, self.options, self.step)
