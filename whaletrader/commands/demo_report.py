@@ -7,6 +7,7 @@ the data shows, also when that is nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from math import sqrt
 from typing import Final
 
@@ -17,6 +18,7 @@ from rich.table import Table
 from whaletrader.store import queries, rows
 
 MICRO: Final = 1_000_000
+NS_PER_S: Final = 1_000_000_000
 PORTFOLIO: Final = "main"
 # Two-sided 95 % of the normal distribution.
 Z_95: Final = 1.96
@@ -73,23 +75,28 @@ async def print_report(dsn: str, elapsed_s: float, console: Console) -> None:
 def _whales(whales: list[rows.Whale]) -> Table:
     ever = [whale for whale in whales if whale.discovered_ns]
     table = Table(title=f"Whales found: {len(ever)}", title_justify="left")
-    table.add_column("wallet")
-    for column in ("edge/share", "95 % interval", "trades", "markets", "now"):
+    table.add_column("wallet", no_wrap=True)
+    for column in ("edge/share", "95 % interval", "markets", "found", "lower then", "now"):
         table.add_column(column, justify="right")
-    table.add_column("because")
     for whale in ever:
-        reasons = whale.discovered_reasons if whale.is_whale else whale.pruned_reasons
+        found = whale.discovered_reasons
         interval = f"{dollars(whale.edge_lower_micro, 3)} to {dollars(whale.edge_upper_micro, 3)}"
         table.add_row(
             short(whale.wallet),
             dollars(whale.edge_micro, 3),
             interval,
-            f"{whale.trades:,}",
             f"{whale.markets:,}",
+            datetime.fromtimestamp(whale.discovered_ns / NS_PER_S, UTC).strftime("%d %b"),
+            # The last rule is what the others lead to: the lower end of the edge's interval.
+            dollars(found[-1].value, 3) if found else "",
             "whale" if whale.is_whale else "pruned",
-            # The last rule is the one that the others lead to: the lower end of the edge.
-            reason_text(reasons[-1]) if reasons else "",
         )
+    if ever and ever[0].discovered_reasons:
+        rules = "; ".join(
+            f"{reason.rule} {amount(reason.unit, reason.limit)}"
+            for reason in ever[0].discovered_reasons
+        )
+        table.caption = f"A whale is a wallet over every limit: {rules}."
     return table
 
 
@@ -202,9 +209,7 @@ _SCALED: Final[dict[str, Callable[[int], str]]] = {
 }
 
 
-def reason_text(reason: rows.Reason) -> str:
-    """Return a reason in human units."""
-    unit = reason.unit.lower().removeprefix("unit_")
-    scale = _SCALED.get(unit, "{:,}".format)
-    mark = "" if reason.passed else " (failed)"
-    return f"{reason.rule} {scale(reason.value)} against {scale(reason.limit)}{mark}"
+def amount(unit: str, value: int) -> str:
+    """Return a value in human units."""
+    scale = _SCALED.get(unit.lower().removeprefix("unit_"), "{:,}".format)
+    return scale(value)
