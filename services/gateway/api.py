@@ -119,10 +119,6 @@ def reading(ports: Ports) -> APIRouter:
     async def whole_report() -> views.Report:
         return await report.report(store, portfolio)
 
-    @router.get("/progress")
-    async def progress() -> views.Progress:
-        return ports.progress.view()
-
     return router
 
 
@@ -199,8 +195,12 @@ def controlling(ports: Ports) -> APIRouter:
 
 
 def streaming(ports: Ports) -> APIRouter:
-    """Return the socket: a snapshot first, then what changes."""
+    """Return the socket (a snapshot first, then what changes) and how far the tape is."""
     router = APIRouter()
+
+    @router.get("/api/progress")
+    async def progress() -> views.Progress:
+        return ports.progress.view()
 
     @router.websocket("/ws")
     async def stream(socket: WebSocket) -> None:

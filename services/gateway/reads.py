@@ -75,20 +75,28 @@ ORDER BY x.cost_micro DESC, x.token_id, x.leader LIMIT $2
 """
 
 
-# Whole nanoseconds: as floating point numbers, neighbouring points would fall together.
+# Whole nanoseconds: as floating point numbers, neighbouring points would fall together. Several
+# valuations of one moment are told apart by their place on the log, which the events know.
 _CURVE: Final = """
-SELECT DISTINCT ON (stretch) event_time_ns, realized_micro, fees_micro,
+SELECT DISTINCT ON (stretch) l.event_time_ns, realized_micro, fees_micro,
     positions_value_micro - positions_cost_micro AS open_micro
 FROM (
-    SELECT c.*, (c.event_time_ns - r.first_ns)
-        / GREATEST(1, (r.last_ns - r.first_ns) / $3) AS stretch
-    FROM read.profit_curve AS c, (
-        SELECT min(event_time_ns) AS first_ns, max(event_time_ns) AS last_ns
-        FROM read.profit_curve WHERE portfolio = $1 AND event_time_ns >= $2
-    ) AS r
-    WHERE c.portfolio = $1 AND c.event_time_ns >= $2
-) AS divided
-ORDER BY stretch, event_time_ns DESC, event_id DESC
+    SELECT d.*, max(d.event_time_ns) OVER (PARTITION BY d.stretch) AS stretch_ns FROM (
+        SELECT c.*, (c.event_time_ns - r.first_ns)
+            / GREATEST(1, (r.last_ns - r.first_ns) / $3) AS stretch
+        FROM read.profit_curve AS c, (
+            SELECT min(event_time_ns) AS first_ns, max(event_time_ns) AS last_ns
+            FROM read.profit_curve WHERE portfolio = $1 AND event_time_ns >= $2
+        ) AS r
+        WHERE c.portfolio = $1 AND c.event_time_ns >= $2
+    ) AS d
+) AS l
+LEFT JOIN LATERAL (
+    SELECT e."offset" FROM store.events AS e WHERE e.id = l.event_id
+    ORDER BY e.log_time_ns LIMIT 1
+) AS placed ON true
+WHERE l.event_time_ns = l.stretch_ns
+ORDER BY stretch, placed."offset" DESC NULLS LAST
 """
 
 

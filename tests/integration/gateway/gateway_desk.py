@@ -39,7 +39,7 @@ async def gateway(
     dsn: str, nats_url: str = "nats://127.0.0.1:1", redis_url: str = "", **settings: Any
 ) -> AsyncIterator[tuple[Serving, httpx.AsyncClient]]:
     """Serve on a free port; yield it with a client of its REST API."""
-    chosen = GatewaySettings(port=0, **{"poll_interval_s": 0.2, **settings})
+    chosen = GatewaySettings(**{"port": 0, "poll_interval_s": 0.2, **settings})
     runtime = RuntimeSettings(postgres_dsn=dsn, nats_url=nats_url, redis_url=redis_url)
     async with (
         serving(chosen, runtime) as running,

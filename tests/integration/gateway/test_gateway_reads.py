@@ -229,6 +229,22 @@ async def test_a_curve_of_one_point_is_a_curve(postgres_dsn: str) -> None:
     assert [point["profit_micro"] for point in points] == ["0"]
 
 
+async def test_of_several_valuations_of_one_moment_the_last_one_counts(
+    postgres_dsn: str,
+) -> None:
+    told = await recorded_story(postgres_dsn)
+    told.desk.event_ns += story.HOUR_NS
+    for _ in range(8):
+        told.desk.realized += 10 * story.MICRO
+        await story.value(told.desk)
+    await told.catch_up()
+    async with gateway(postgres_dsn) as (_, client):
+        summary = (await client.get("/api/summary")).json()
+        for query in ("", f"?since_ns={told.desk.event_ns}"):
+            last = (await client.get(f"/api/profit{query}")).json()["points"][-1]
+            assert last["profit_micro"] == summary["profit_micro"]
+
+
 async def test_before_the_recorder_has_run_answers_say_so(postgres_dsn: str) -> None:
     async with gateway(postgres_dsn) as (_, client):
         answer = await client.get("/api/summary")

@@ -126,8 +126,8 @@ function axes(at) {
         text: axisUsd(isZero ? 0 : value, at.step),
       }));
   }
-  const ticks = at.width < 480 ? 3 : 6;
   const isShort = at.last - at.first < 3 * 86_400_000;
+  const ticks = (at.width < 480 ? 3 : 6) - (isShort ? 1 : 0);
   let before = "";
   for (let number = 0; number <= ticks; number += 1) {
     const ms = at.first + ((at.last - at.first) * number) / ticks;

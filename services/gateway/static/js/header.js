@@ -58,7 +58,7 @@ function renderTape() {
   byId("tape-bar").firstElementChild.style.width = `${percent}%`;
   const speed = rate();
   const parts = [];
-  if (data.windows) parts.push(percent >= 100 ? "tape played" : `${percent} % of the tape`);
+  if (data.windows) parts.push(percent >= 100 ? "tape played" : `${percent} %`);
   if (data.windows) parts.push(`${count(data.trades)} trades`);
   if (view.events.length) parts.push(`${count(view.events.at(-1)[1])} events`);
   if (speed > 0) parts.push(`${count(speed)}/s`);
