@@ -28,7 +28,7 @@ ENV SERVICE=${SERVICE} \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     WHALETRADER_DATA_DIR=/var/lib/whaletrader \
-    WHALETRADER_HEALTH_PORT=8081
+    WHALETRADER_HEALTH_PORT=8081 WHALETRADER_HEALTH_HOST=0.0.0.0
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin trader \
     && install -d -o trader -g trader -m 0700 /var/lib/whaletrader
 COPY --from=build /opt/whaletrader /opt/whaletrader

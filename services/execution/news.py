@@ -44,7 +44,9 @@ class News:
         self._closed_orders: set[str] = set()
         # Provisional fills by the time of their match: how far back the next read must reach.
         self._unsettled: dict[tuple[str, str], int] = {}
-        self._newest_match_ns = 0
+        # Up to here a whole read has told every fill. What the stream or a look at one order
+        # tells does not move it: an older fill may have been lost on its way.
+        self._read_through_ns = 0
 
     def attach(self, put: Callable[[Message], None]) -> None:
         """Begin to tell an agent that was just restored.
@@ -55,7 +57,7 @@ class News:
         self._told.clear()
         self._unsettled.clear()
         self._final_trades.clear()
-        self._newest_match_ns = 0
+        self._read_through_ns = 0
         self._closed_orders = set(self._desk.venue_closed_orders())
         self._put = put
 
@@ -70,7 +72,11 @@ class News:
     @property
     def read_from_ns(self) -> int:
         """The match time before which every fill is known and final."""
-        return min(self._unsettled.values(), default=self._newest_match_ns)
+        return min([self._read_through_ns, *self._unsettled.values()])
+
+    def mark_read(self, through_ns: int) -> None:
+        """Note that a whole read has told every fill that matched up to this time."""
+        self._read_through_ns = max(self._read_through_ns, through_ns)
 
     def tell_fill(self, fill: VenueFill) -> None:
         """Tell a fill's state, unless the agent has it already."""
@@ -81,7 +87,6 @@ class News:
         if told is fill.state or (told is not None and told.is_final and not fill.state.is_final):
             return
         self._told[key] = fill.state
-        self._newest_match_ns = max(self._newest_match_ns, fill.matched_ns)
         if fill.state.is_final:
             self._final_trades.add(fill.trade_id)
             self._unsettled.pop(key, None)

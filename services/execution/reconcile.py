@@ -25,8 +25,10 @@ class Reconciler:
         # Taken first: an order that goes live during the reads must not look gone.
         expected = self._desk.live_orders()
         open_now = await self._venue.open_orders()
-        for fill in await self._venue.fills(after_ns=self._news.read_from_ns):
+        fills = await self._venue.fills(after_ns=self._news.read_from_ns)
+        for fill in fills:
             self._news.tell_fill(fill)
+        self._news.mark_read(max((fill.matched_ns for fill in fills), default=0))
         for found in open_now:
             self._news.tell_order(found, self._now_ns())
         there = {found.order_id for found in open_now}

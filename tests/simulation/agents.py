@@ -94,7 +94,7 @@ class Edges:
     ask_risk: AskRisk
     # Whether a reconciliation at rest reads everything, as after a restart, or only what the
     # venue's news holds to be new.
-    rereads_all: bool = True
+    rereads_all: bool = False
     told: list[agent_pb2.NotifyPerson] = field(default_factory=list)
 
 

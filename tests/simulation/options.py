@@ -38,7 +38,7 @@ class Options:
     is_sample: bool = False
     # Nothing given: what the seed says.
     rates: Rates | None = None
-    rereads_all: bool = True
+    rereads_all: bool = False
     # Whether every wallet's trades are copied, or those of whom discovery calls a whale. Nothing
     # given: every second seed.
     is_eager: bool | None = None

@@ -2,7 +2,6 @@
 
 from random import Random
 
-import pytest
 from google.protobuf.message import Message
 
 from tests.simulation.faults import Faults, Rates
@@ -47,10 +46,6 @@ def _exchange() -> Exchange:
     return exchange
 
 
-@pytest.mark.xfail(
-    reason="a read of one order moves the mark up to which fills of all orders count as read",
-    strict=False,
-)
 async def test_a_lost_fill_of_a_resting_order_is_found_after_a_look_at_another() -> None:
     faults = Faults(Random(1), Rates())
     faults.is_on = False

@@ -77,7 +77,9 @@ async def _main(service: Service, settings: RuntimeSettings, name: str, pace: Pa
 
     health = Health()
     shell = Shell(tools, name, member_name(name), make_worker, health)
-    server = HealthServer(health_app(health, telemetry.registry), settings.health_port)
+    server = HealthServer(
+        health_app(health, telemetry.registry), settings.health_port, settings.health_host
+    )
     serving = asyncio.create_task(server.serve())
     beating = asyncio.create_task(beat(log, shell, health, name, member_name(name)))
     loop = asyncio.get_running_loop()

@@ -39,6 +39,8 @@ class RuntimeSettings(BaseSettings):
     redis_url: SecretStr = SecretStr("")
     data_dir: Path = Path(".data")
     health_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    # Probes from outside a container need all addresses.
+    health_host: str = "127.0.0.1"
     # One commit handles at most this many inputs; more only lengthens a redo after a crash.
     batch_max: Annotated[int, Field(gt=0, le=10_000)] = 2_000
     # A snapshot is taken after this many inputs: what a restart has to redo at most.

@@ -124,8 +124,10 @@ class Worker(ABC):
 
     def take_inline(self) -> list[Inline]:
         """Return and clear what is queued: outcomes in the order announced, then the rest."""
-        announced = {effect: rank for rank, effect in enumerate(self.core.pending)}
         items, self._inbox = self._inbox, []
+        if len(items) < 2:
+            return items
+        announced = {effect: rank for rank, effect in enumerate(self.core.pending)}
         last = len(announced)
         return sorted(items, key=lambda item: announced.get(item.effect_id, last))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from pyarrow import parquet
-from sample_folder import BOB, DAY_S, START_S, Folder
 
+from tests.unit.lab.sample_folder import BOB, DAY_S, START_S, Folder
 from whaletrader.lab.sample.__main__ import build, main
 from whaletrader.lab.sample.report import SampleReport
 from whaletrader.lab.sample.selection import SampleRules

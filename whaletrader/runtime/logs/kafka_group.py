@@ -38,6 +38,7 @@ class KafkaMembership:
         self._claim = claim
         self._lane = Lane(f"member-{group}")
         self._consumer = Consumer(member_config(settings, group, member))
+        self._metadata: object | None = None
         self._assigned: set[int] = set()
         self._returned: frozenset[int] = frozenset()
         self._is_answered = False
@@ -69,10 +70,15 @@ class KafkaMembership:
         await self._close(self._stop)
 
     def metadata(self) -> object:
-        """Return what a commit shows as its right to commit. Raises Fenced after leaving."""
-        if self._left:
-            raise Fenced(f"{self._member} has left {self.group}")
-        return self._consumer.consumer_group_metadata()
+        """Return what a commit shows as its right to commit. Raises Fenced after leaving.
+
+        It is the one that the last poll brought: asking the consumer itself would wait for the
+        poll that another thread is in, for up to a second. An old one is refused by the broker,
+        and the commit is tried again with the next.
+        """
+        if self._left or self._metadata is None:
+            raise Fenced(f"{self._member} is not a member of {self.group}")
+        return self._metadata
 
     async def _close(self, last: Callable[[], None]) -> None:
         if self._left:
@@ -97,6 +103,7 @@ class KafkaMembership:
                 message = self._consumer.poll(min(deadline.left_s(), _SLICE_S))
             if message is not None and (error := message.error()) is not None:
                 self._look_at(error)
+            self._metadata = self._consumer.consumer_group_metadata()
             owned = frozenset(self._assigned)
             if owned != self._returned or deadline.is_over or self._unwanted.is_set():
                 self._returned = owned

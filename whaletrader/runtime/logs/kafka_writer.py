@@ -25,7 +25,7 @@ from whaletrader.runtime.logs.kafka_settings import (
 )
 
 # A rebalance is over after a few of these; a member that is still unknown was thrown out.
-_STALE_TRIES_MAX: Final = 10
+_STALE_TRIES_MAX: Final = 40
 _STALE_PAUSE_S: Final = 0.05
 
 # What a call gets also when its deadline is (nearly) over: time to ask at all.

@@ -122,6 +122,8 @@ def test_the_next_read_reaches_back_to_the_oldest_fill_that_is_not_final() -> No
     news.attach(lambda message: None)
     news.tell_fill(replace(fill(order_id, FillState.PROVISIONAL), matched_ns=T0 - 5))
     news.tell_fill(fill(order_id, FillState.CONFIRMED, "t2"))
+    assert news.read_from_ns == 0, "only a whole read says that nothing older is missing"
+    news.mark_read(T0)
     assert news.read_from_ns == T0 - 5
     news.tell_fill(replace(fill(order_id, FillState.CONFIRMED), matched_ns=T0 - 5))
     assert news.read_from_ns == T0
