@@ -53,9 +53,7 @@ class Lane:
         self._calls.put(None)
         await asyncio.wait({done}, timeout=_CLOSE_S_MAX)
         if not done.done():
-            _logger.warning(
-                "%s is left alone after %s s", self._name, _CLOSE_S_MAX
-            )
+            _logger.warning("%s is left alone after %s s", self._name, _CLOSE_S_MAX)
             return
         done.result()
 
