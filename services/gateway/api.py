@@ -15,6 +15,7 @@ from whaletrader.services.gateway.control import ControlDesk, KeyReused, Order
 from whaletrader.services.gateway.guard import SUBPROTOCOL
 from whaletrader.services.gateway.live import LiveHub, TooManySockets
 from whaletrader.services.gateway.store import Store
+from whaletrader.store.causes import AmbiguousId, UnknownId
 
 # An order id is 0x and 64 hex digits; everything else is shorter.
 AnyId = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._:@-]+$")]
@@ -151,10 +152,12 @@ def deciding(ports: Ports) -> APIRouter:
 
     @router.get("/why/{some_id}")
     async def why(some_id: AnyId) -> views.Chain:
-        found = await chain.chain_of(ports.store, some_id)
-        if found is None:
-            raise _unknown(f"no event, decision, proposal, approval or order has the id {some_id}")
-        return found
+        try:
+            return await chain.chain_of(ports.store, some_id)
+        except UnknownId as error:
+            raise _unknown(str(error)) from error
+        except AmbiguousId as error:
+            raise HTTPException(409, {"code": "ambiguous_id", "message": str(error)}) from error
 
     return router
 

@@ -1,45 +1,26 @@
 """The whole chain that one event belongs to: from the wallet's trade to the fill and its profit.
 
-Finds the chain of any id that a person may hold (event, decision, proposal, approval, order),
-reads its events and what reached agents outside the log, and puts causes before effects.
+`whaletrader.store.causes` finds it, by any id that a person may hold (event, decision, proposal,
+approval, order, fill); here it becomes a list, causes before effects, each with its facts.
 """
 
 import heapq
+import itertools
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from whaletrader.runtime.codec import UnreadableMessage, decode
-from whaletrader.schemas import decision_pb2
+from whaletrader.schemas import common_pb2, decision_pb2
 from whaletrader.services.gateway import views
-from whaletrader.services.gateway.store import Row, Store
+from whaletrader.services.gateway.store import Store
+from whaletrader.store import causes
 from whaletrader.store.projections.reasons import short_name, unit_name
 
 # A chain of one trade has about twenty steps; one of a flattening a few hundred.
 STEPS_MAX: Final = 400
-
-_CORRELATION: Final = """
-SELECT correlation FROM (
-    (SELECT 1 AS n, correlation FROM store.events WHERE id = $1 LIMIT 1) UNION ALL
-    (SELECT 2, correlation FROM read.orders WHERE order_id = $1 LIMIT 1) UNION ALL
-    (SELECT 3, correlation FROM read.approvals WHERE approval_id = $1 LIMIT 1) UNION ALL
-    (SELECT 4, correlation FROM read.decisions WHERE proposal_id = $1 LIMIT 1) UNION ALL
-    (SELECT 5, correlation FROM read.inline_inputs WHERE id = $1 LIMIT 1) UNION ALL
-    (SELECT 6, correlation FROM store.events WHERE correlation = $1 LIMIT 1)
-) AS found WHERE correlation <> '' ORDER BY n LIMIT 1
-"""
-_EVENTS: Final = """
-SELECT id, cause, type, source, topic, event_time_ns, log_time_ns, payload FROM store.events
-WHERE correlation = $1 AND id <> '' ORDER BY log_time_ns, topic, partition, "offset" LIMIT $2
-"""
-_INLINE: Final = """
-SELECT id, cause, type, agent AS source, '' AS topic, event_time_ns, log_time_ns, payload
-FROM read.inline_inputs WHERE correlation = $1 ORDER BY log_time_ns, id LIMIT $2
-"""
 
 _TITLES: Final = {
     "WalletTraded": "A watched wallet traded",
@@ -80,70 +61,55 @@ _SKIPPED: Final = frozenset(
 Kind = Literal["text", "usd", "shares", "price", "time", "id", "count"]
 
 
-async def chain_of(store: Store, asked: str) -> views.Chain | None:
-    """Return the chain that the id belongs to, or None if nobody knows the id."""
-    row = await store.fetchrow(_CORRELATION, asked)
-    if row is None:
-        return None
-    correlation = str(row["correlation"])
-    rows = [
-        *await store.fetch(_EVENTS, correlation, STEPS_MAX + 1),
-        *await store.fetch(_INLINE, correlation, STEPS_MAX + 1),
-    ]
-    # An answer is known twice: on its topic, and as what reached the asker.
-    unique: dict[str, Row] = {}
-    for found in rows:
-        unique.setdefault(found["id"], found)
-    ordered = list(_causes_first(list(unique.values())))
+async def chain_of(store: Store, asked: str) -> views.Chain:
+    """Return the chain that the id, or the beginning of one, belongs to.
+
+    Raises UnknownId, AmbiguousId.
+    """
+    # It fetches and does nothing else, which the store does like any connection.
+    found = await causes.chain_of(cast("causes.Connection", store), asked)
+    ordered = list(_causes_first(found.roots))
     return views.Chain(
         asked=asked,
-        correlation=correlation,
+        kind=found.kind,
+        id=found.id,
+        correlation=found.roots[0].correlation if found.roots else "",
         steps=list(_steps(ordered[:STEPS_MAX])),
         is_cut=len(ordered) > STEPS_MAX,
     )
 
 
-def _causes_first(rows: Sequence[Row]) -> Iterator[Row]:
-    """Yield rows by their time in the log, but none before the one that caused it."""
-    known = {row["id"] for row in rows}
-    waiting: defaultdict[str, list[int]] = defaultdict(list)
-    ready: list[tuple[int, int]] = []
-    for number, row in enumerate(rows):
-        if row["cause"] in known and row["cause"] != row["id"]:
-            waiting[row["cause"]].append(number)
-        else:
-            ready.append((row["log_time_ns"], number))
+def _causes_first(roots: Iterable[causes.Step]) -> Iterator[causes.Step]:
+    """Yield steps by their time in the log, but none before the one that it hangs under."""
+    number = itertools.count()
+    ready = [(step.log_time_ns, next(number), step) for step in roots]
     heapq.heapify(ready)
     while ready:
-        _, number = heapq.heappop(ready)
-        yield rows[number]
-        for effect in waiting.pop(rows[number]["id"], ()):
-            heapq.heappush(ready, (rows[effect]["log_time_ns"], effect))
+        _, _, step = heapq.heappop(ready)
+        yield step
+        for effect in step.effects:
+            heapq.heappush(ready, (effect.log_time_ns, next(number), effect))
 
 
-def _steps(rows: Iterable[Row]) -> Iterator[views.Step]:
+def _steps(ordered: Iterable[causes.Step]) -> Iterator[views.Step]:
     before_ns: int | None = None
-    for row in rows:
-        name = row["type"].rpartition(".")[2]
-        try:
-            message = decode(row["type"], row["payload"])
-        except UnreadableMessage:
-            message = None
-        facts = list(_facts(message)) if message is not None else []
+    for step in ordered:
+        name = step.type.rpartition(".")[2]
+        facts = list(_facts(step.message)) if step.message is not None else []
         yield views.Step(
-            id=row["id"],
-            cause=row["cause"],
+            id=step.id,
+            cause=step.cause,
             type=name,
-            title=_title(name, message),
-            agent=_source(message) or row["source"],
-            topic=row["topic"],
-            event_time_ns=row["event_time_ns"],
-            log_time_ns=row["log_time_ns"],
-            after_ns=max(0, row["log_time_ns"] - before_ns) if before_ns is not None else 0,
+            title=_title(name, step.message),
+            agent=_source(step.message) or step.agent,
+            topic=step.topic,
+            event_time_ns=step.event_time_ns,
+            log_time_ns=step.log_time_ns,
+            after_ns=max(0, step.log_time_ns - before_ns) if before_ns is not None else 0,
             facts=_without_repeats(facts),
-            reasons=_reasons(message) if message is not None else [],
+            reasons=_reasons(step.reasons),
         )
-        before_ns = row["log_time_ns"]
+        before_ns = step.log_time_ns
 
 
 def _title(name: str, message: Message | None) -> str:
@@ -158,7 +124,7 @@ def _source(message: Message | None) -> str:
     return str(getattr(getattr(message, "meta", None), "source", ""))
 
 
-def _reasons(message: Message) -> list[views.Reason]:
+def _reasons(reasons: Sequence[common_pb2.Reason]) -> list[views.Reason]:
     return [
         views.Reason(
             rule=reason.rule,
@@ -168,7 +134,7 @@ def _reasons(message: Message) -> list[views.Reason]:
             passed=reason.passed,
             detail=reason.detail,
         )
-        for reason in getattr(message, "reasons", ())
+        for reason in reasons
     ]
 
 

@@ -144,9 +144,12 @@ class Step(View):
 
 
 class Chain(View):
-    """Everything that followed from one first message, causes before effects."""
+    """Everything that hangs together with what was asked for, causes before effects."""
 
     asked: str
+    # What that is (order, decision, ...), and its whole id.
+    kind: str
+    id: str
     correlation: str
     steps: list[Step]
     is_cut: bool

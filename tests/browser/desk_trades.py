@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from google.protobuf.message import Message
-
 from tests.browser.desk_stage import (
     FEE_RATE_MICRO,
     HOUR_NS,
@@ -196,7 +194,7 @@ async def copy(desk: Desk, wallet: int, market: int, dollars: float, shares: flo
     )
     await desk.say("decision.made", made, "orchestrator", approved)
     order = await _order(desk, approved)
-    await _fill(desk, order, approved, market)
+    await _fill(desk, order, market)
     return Copied(traded, made, order)
 
 
@@ -223,7 +221,8 @@ async def _order(desk: Desk, approved: risk_pb2.ApprovedTrade) -> order_pb2.Orde
     return order
 
 
-async def _fill(desk: Desk, order: order_pb2.OrderRef, cause: Message, market: int) -> None:
+async def _fill(desk: Desk, order: order_pb2.OrderRef, market: int) -> None:
+    """The venue tells of the fill, which begins a chain of its own."""
     fee = taker_fee(order.price_micro, order.size_micro, FEE_RATE_MICRO)
     fill = order_pb2.Fill(
         trade_id=derived_id("fill", order.order_id),
@@ -233,7 +232,14 @@ async def _fill(desk: Desk, order: order_pb2.OrderRef, cause: Message, market: i
         liquidity=order_pb2.LIQUIDITY_TAKER,
     )
     matched = order_pb2.OrderMatched(order=order, fill=fill)
-    await desk.say("order.events", matched, "execution", cause)
+    seen = order_pb2.VenueTradeSeen(
+        order_id=order.order_id, fill=fill, status=order_pb2.TRADE_STATUS_MATCHED
+    )
+    seen.meta.id = seen.meta.correlation = derived_id("seen", fill.trade_id)
+    seen.meta.event_time_ns = desk.event_ns
+    seen.meta.source = "venue"
+    await heard(desk, "execution", seen)
+    await desk.say("order.events", matched, "execution", seen)
     cost = notional(order.price_micro, order.size_micro, up=True)
     booked = portfolio_pb2.ProfitAttributed(
         portfolio="main",

@@ -130,18 +130,38 @@ async def test_any_id_of_a_chain_leads_to_the_whole_of_it(postgres_dsn: str) -> 
         last.order.approval_id,
         last.order.proposal_id,
         last.traded.meta.id,
+        last.order.order_id[:40],
     ]
     async with gateway(postgres_dsn) as (_, client):
-        chains = [(await client.get(f"/api/why/{one}")).json()["steps"] for one in ids]
-    assert all(chain == chains[0] for chain in chains)
-    types = [step["type"] for step in chains[0]]
+        chains = [(await client.get(f"/api/why/{one}")).json() for one in ids]
+    assert {chain["id"] for chain in chains} == set(ids[:-1])
+    steps = chains[0]["steps"]
+    assert all(chain["steps"] == steps for chain in chains)
+    types = [step["type"] for step in steps]
     assert types[0] == "WalletTraded"
-    for name in ("TradeProposal", "ApprovedTrade", "OrderAnnounced", "OrderConfirmed"):
+    # The venue's news of the fill was not caused by us, and belongs to the order all the same.
+    for name in ("TradeProposal", "ApprovedTrade", "OrderAnnounced", "VenueTradeSeen"):
         assert types.count(name) == 1, name
+    assert types.index("VenueTradeSeen") < types.index("OrderMatched") < types.index("OrderClosed")
+    assert types.count("ProfitAttributed") == 1
     seen: set[str] = set()
-    for step in chains[0]:
+    for step in steps:
         assert not step["cause"] or step["cause"] in seen
         seen.add(step["id"])
+
+
+async def test_the_beginning_of_several_ids_is_not_guessed(postgres_dsn: str) -> None:
+    desk = await story.new_desk()
+    for end in ("a", "b"):
+        printed = story.market_pb2.TradePrinted(condition_id="m", token_id="t")
+        printed.meta.id = f"{'7' * 31}{end}"
+        await desk.say("market.data", printed, "feeds")
+    await story.record(desk, postgres_dsn)
+    async with gateway(postgres_dsn) as (_, client):
+        answer = await client.get("/api/why/77777777")
+        assert answer.status_code == 409
+        assert answer.json()["error"]["code"] == "ambiguous_id"
+        assert (await client.get(f"/api/why/{'7' * 31}b")).status_code == 200
 
 
 async def test_the_report_counts_what_happened(postgres_dsn: str) -> None:
@@ -257,7 +277,7 @@ async def test_without_a_store_it_lives_but_is_not_ready() -> None:
     async with gateway("postgresql://nobody@127.0.0.1:1/none") as (_, client):
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/readyz")).status_code == 503
-        for path in ("/api/summary", "/api/why/abc"):
+        for path in ("/api/summary", "/api/why/abcdef"):
             answer = await client.get(path)
             assert answer.status_code == 503
             assert answer.json()["error"]["code"] == "store_unavailable"
