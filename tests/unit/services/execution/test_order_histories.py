@@ -24,8 +24,11 @@ CONFIRMED = order_pb2.TRADE_STATUS_CONFIRMED
 FAILED = order_pb2.TRADE_STATUS_FAILED
 
 SIZE = 10_000_000
-PARTS = st.lists(st.integers(1, 400), min_size=0, max_size=4).map(
-    lambda parts: [part * 10_000 for part in parts]
+# No venue matches more than the order's size.
+PARTS = (
+    st.lists(st.integers(1, 400), min_size=0, max_size=4)
+    .map(lambda parts: [part * 10_000 for part in parts])
+    .filter(lambda parts: sum(parts) < SIZE)
 )
 
 
@@ -36,7 +39,7 @@ def histories(draw: st.DrawFn) -> tuple[list[tuple[str, int, bool]], bool, list[
     sizes = draw(PARTS)
     fates = [draw(st.booleans()) for _ in sizes]
     fills = [(f"t{n}", size, fate) for n, (size, fate) in enumerate(zip(sizes, fates, strict=True))]
-    fully = draw(st.booleans()) and sum(sizes) < SIZE
+    fully = draw(st.booleans())
     if fully:
         fills.append(("rest", SIZE - sum(sizes), draw(st.booleans())))
     news_count = 3 * len(fills) + 3
