@@ -40,18 +40,19 @@ def plan(options: StackOptions) -> Plan:
         prepared = server.prepare(options.data_dir / "servers" / server.name)
         settings[setting] = prepared.endpoint.url
         specs.append(replace(prepared.spec, kind="server"))
-    if options.servers_only:
-        return Plan(tuple(specs), settings)
     exchange_port = free_port()
-    gateway_port = options.gateway_port or free_port((exchange_port,))
     settings |= {
-        "WHALETRADER_EXCHANGE_PORT": str(exchange_port),
         "WHALETRADER_EXCHANGE_URL": f"http://{LOOPBACK}:{exchange_port}",
-        "WHALETRADER_GATEWAY_PORT": str(gateway_port),
         # Risk makes its keys in its own folder; execution needs the public half.
         "WHALETRADER_RISK_PUBLIC_KEY_PATH": str(
             options.data_dir / "agents" / "risk" / "keys" / "risk.pub.pem"
         ),
+    }
+    if options.servers_only:
+        return Plan(tuple(specs), settings)
+    settings |= {
+        "WHALETRADER_EXCHANGE_PORT": str(exchange_port),
+        "WHALETRADER_GATEWAY_PORT": str(options.gateway_port or free_port((exchange_port,))),
     }
     servers = tuple(spec.name for spec in specs)
     agents = agent_specs(options.mode, servers, settings, options.data_dir)
