@@ -75,10 +75,9 @@ def reading(ports: Ports) -> APIRouter:
 
     @router.get("/profit")
     async def profit(
-        since_ns: Annotated[int, Query(ge=0, lt=2**63)] = 0,
         points: Annotated[int, Query(ge=2, le=1_000)] = reads.CURVE_POINTS,
     ) -> views.Curve:
-        return await reads.curve(store, portfolio, since_ns, points)
+        return await reads.curve(store, portfolio, points)
 
     @router.get("/whales")
     async def whales(limit: Limit = 50) -> list[views.Whale]:

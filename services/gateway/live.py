@@ -131,8 +131,12 @@ class LiveHub:
         page = await decisions.page(
             store, decisions.Asked(outcomes=decisions.SETTLED, limit=DECISIONS_SHOWN)
         )
+        summary = await reads.summary(store, portfolio)
+        if summary.events < int(self._sections.get("summary", {}).get("events", 0)):
+            # Another store, or one that was restored: nothing that is remembered holds.
+            self._sections = {}
         found: Sections = {
-            "summary": _plain(await reads.summary(store, portfolio)),
+            "summary": _plain(summary),
             "curve": await self._curve(),
             "decisions": _plain(page.decisions),
             "positions": _plain(await reads.positions(store, portfolio, ROWS_SHOWN)),
@@ -156,17 +160,14 @@ class LiveHub:
     async def _curve(self) -> list[Any]:
         """Return the curve: what is known, and what is new since its last point."""
         known: list[Any] = self._sections.get("curve", [])
+        portfolio = self._settings.portfolio
         if not known or len(known) >= 2 * reads.CURVE_POINTS:
-            return list(_plain((await reads.curve(self._store, self._settings.portfolio)).points))
-        since_ns = int(known[-1]["at_ns"])
-        curve = await reads.curve(self._store, self._settings.portfolio, since_ns)
-        if not curve.points:
-            # The read models are being rebuilt: what was known is not there any more.
-            return []
-        return [
-            *(point for point in known if int(point["at_ns"]) < since_ns),
-            *_plain(curve.points),
-        ]
+            return list(_plain((await reads.curve(self._store, portfolio)).points))
+        last = views.CurvePoint(**known[-1])
+        fresh = (await reads.curve(self._store, portfolio, after=last)).points
+        if fresh and fresh[0].at_ns == last.at_ns:
+            known = known[:-1]
+        return [*known, *_plain(fresh)]
 
     def _tell(self, changed: Sections) -> None:
         if not changed:

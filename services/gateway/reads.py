@@ -11,11 +11,15 @@ from typing import Any, Final
 import msgspec
 
 from whaletrader.domain.money import MICRO, notional
+from whaletrader.runtime.log import partition_of
+from whaletrader.runtime.topics import BY_NAME
 from whaletrader.services.gateway import views
 from whaletrader.services.gateway.store import Row, Store
 from whaletrader.store import queries, rows
 
 CURVE_POINTS: Final = 500
+# Where valuations are said.
+_VALUED: Final = BY_NAME["portfolio.attribution"]
 
 _REASONS: Final = msgspec.json.Decoder(list[dict[str, Any]])
 
@@ -75,28 +79,24 @@ ORDER BY x.cost_micro DESC, x.token_id, x.leader LIMIT $2
 """
 
 
-# Whole nanoseconds: as floating point numbers, neighbouring points would fall together. Several
-# valuations of one moment are told apart by their place on the log, which the events know.
+# In the order of the log, which is that of the books: a fill of an earlier moment may come after
+# a resolution of a later one, and counts from then on. Whole nanoseconds: as floating point
+# numbers, neighbouring points would fall together.
 _CURVE: Final = """
-SELECT DISTINCT ON (stretch) l.event_time_ns, realized_micro, fees_micro,
-    positions_value_micro - positions_cost_micro AS open_micro
+SELECT DISTINCT ON (stretch) at_ns, log_offset, realized_micro, fees_micro, open_micro
 FROM (
-    SELECT d.*, max(d.event_time_ns) OVER (PARTITION BY d.stretch) AS stretch_ns FROM (
-        SELECT c.*, (c.event_time_ns - r.first_ns)
-            / GREATEST(1, (r.last_ns - r.first_ns) / $3) AS stretch
-        FROM read.profit_curve AS c, (
-            SELECT min(event_time_ns) AS first_ns, max(event_time_ns) AS last_ns
-            FROM read.profit_curve WHERE portfolio = $1 AND event_time_ns >= $2
-        ) AS r
-        WHERE c.portfolio = $1 AND c.event_time_ns >= $2
-    ) AS d
-) AS l
-LEFT JOIN LATERAL (
-    SELECT e."offset" FROM store.events AS e WHERE e.id = l.event_id
-    ORDER BY e.log_time_ns LIMIT 1
-) AS placed ON true
-WHERE l.event_time_ns = l.stretch_ns
-ORDER BY stretch, placed."offset" DESC NULLS LAST
+    SELECT placed.*, (at_ns - min(at_ns) OVER ())
+        / GREATEST(1, (max(at_ns) OVER () - min(at_ns) OVER ()) / $6) AS stretch
+    FROM (
+        SELECT e."offset" AS log_offset, c.realized_micro, c.fees_micro,
+            c.positions_value_micro - c.positions_cost_micro AS open_micro,
+            GREATEST($5, max(c.event_time_ns) OVER (ORDER BY e."offset")) AS at_ns
+        FROM store.events AS e JOIN read.profit_curve AS c
+            ON c.portfolio = $1 AND c.event_time_ns = e.event_time_ns AND c.event_id = e.id
+        WHERE e.topic = $2 AND e.partition = $3 AND e."offset" > $4
+    ) AS placed
+) AS divided
+ORDER BY stretch, log_offset DESC
 """
 
 
@@ -141,10 +141,24 @@ async def positions(store: Store, portfolio: str, limit: int) -> list[views.Posi
 
 
 async def curve(
-    store: Store, portfolio: str, since_ns: int = 0, points: int = CURVE_POINTS
+    store: Store,
+    portfolio: str,
+    points: int = CURVE_POINTS,
+    after: views.CurvePoint | None = None,
 ) -> views.Curve:
-    """Return the curve from a moment on, thinned to about `points` points, oldest first."""
-    found = await store.fetch(_CURVE, portfolio, since_ns, points)
+    """Return the curve, or what follows a point of it; thinned to about `points`, oldest first.
+
+    What follows may begin at the same moment as the point: then it replaces it.
+    """
+    found = await store.fetch(
+        _CURVE,
+        portfolio,
+        _VALUED.name,
+        partition_of(portfolio, _VALUED.partitions),
+        after.log_offset if after is not None else -1,
+        after.at_ns if after is not None else 0,
+        points,
+    )
     return views.Curve(portfolio=portfolio, points=[_point(row) for row in found])
 
 
@@ -162,6 +176,9 @@ async def rejections(store: Store) -> list[views.RuleCount]:
 
 
 async def alerts(store: Store, limit: int) -> list[views.Alert]:
+    found = await queries.alerts(store, limit)
+    markets = await queries.markets(store, sorted({row.condition_id for row in found}))
+    questions = {market.condition_id: market.question for market in markets}
     return [
         views.Alert(
             id=row.id,
@@ -169,10 +186,11 @@ async def alerts(store: Store, limit: int) -> list[views.Alert]:
             severity=row.severity,
             rule=row.rule,
             condition_id=row.condition_id,
+            question=questions.get(row.condition_id, ""),
             event_time_ns=row.event_time_ns,
             reasons=held(row.reasons),
         )
-        for row in await queries.alerts(store, limit)
+        for row in found
     ]
 
 
@@ -235,7 +253,8 @@ def _whale(whale: rows.Whale, copied: rows.LeaderProfit | None) -> views.Whale:
 def _point(row: Row) -> views.CurvePoint:
     realized = row["realized_micro"] - row["fees_micro"]
     return views.CurvePoint(
-        at_ns=row["event_time_ns"],
+        at_ns=row["at_ns"],
+        log_offset=row["log_offset"],
         profit_micro=realized + row["open_micro"],
         realized_after_fees_micro=realized,
     )

@@ -50,7 +50,10 @@ class Summary(View):
 
 
 class CurvePoint(View):
+    """The portfolio at a moment, and the valuation's offset on the log."""
+
     at_ns: Big
+    log_offset: Big
     profit_micro: Big
     realized_after_fees_micro: Big
 
@@ -239,6 +242,7 @@ class Alert(View):
     severity: str
     rule: str
     condition_id: str
+    question: str
     event_time_ns: Big
     reasons: list[Reason]
 

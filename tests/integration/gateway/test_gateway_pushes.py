@@ -74,6 +74,20 @@ async def test_without_redis_what_is_new_is_found_by_looking(postgres_dsn: str) 
     assert not before["status"]["push"]
 
 
+async def test_a_late_valuation_moves_the_end_of_the_curve(postgres_dsn: str) -> None:
+    told = await recorded_story(postgres_dsn)
+    async with gateway(postgres_dsn) as (running, _), socket_of(running.url) as socket:
+        before = (await hear(socket, lambda _: True))["curve"]
+        told.desk.event_ns -= 30 * story.HOUR_NS
+        told.desk.realized += 500 * story.MICRO
+        await story.value(told.desk)
+        await told.catch_up()
+        change = (await hear(socket, lambda sections: "curve" in sections))["curve"]
+    (last,) = change["points"]
+    assert change["since_ns"] == last["at_ns"] == before[-1]["at_ns"]
+    assert int(last["profit_micro"]) - int(before[-1]["profit_micro"]) == 500 * story.MICRO
+
+
 async def test_an_announcement_on_redis_is_pushed_at_once(
     postgres_dsn: str, redis_url: str
 ) -> None:

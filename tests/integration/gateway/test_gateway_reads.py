@@ -212,8 +212,8 @@ async def test_agents_dead_letters_whales_and_orders_are_told(postgres_dsn: str)
         ("/api/why/nobody", 404),
         ("/api/why/%27%20or%201=1", 422),
         ("/api/profit?points=1", 422),
-        ("/api/profit?since_ns=-1", 422),
-        ("/api/profit?since_ns=99999999999999999999", 422),
+        ("/api/profit?points=1001", 422),
+        ("/api/profit?points=many", 422),
         ("/api/control/explode", 404),
         ("/api/nothing", 404),
     ],
@@ -249,20 +249,24 @@ async def test_a_curve_of_one_point_is_a_curve(postgres_dsn: str) -> None:
     assert [point["profit_micro"] for point in points] == ["0"]
 
 
-async def test_of_several_valuations_of_one_moment_the_last_one_counts(
-    postgres_dsn: str,
-) -> None:
+async def test_valuations_count_in_the_order_of_the_books(postgres_dsn: str) -> None:
     told = await recorded_story(postgres_dsn)
-    told.desk.event_ns += story.HOUR_NS
-    for _ in range(8):
-        told.desk.realized += 10 * story.MICRO
-        await story.value(told.desk)
+    desk = told.desk
+    latest_ns = desk.event_ns = desk.event_ns + 5 * story.HOUR_NS
+    # A resolution is booked, then fills of an earlier moment, then more of the same moment.
+    for hours in (0, -3, -2, -2, -4, 0, 0, -1):
+        desk.event_ns = latest_ns + hours * story.HOUR_NS
+        desk.realized += 10 * story.MICRO
+        await story.value(desk)
     await told.catch_up()
     async with gateway(postgres_dsn) as (_, client):
         summary = (await client.get("/api/summary")).json()
-        for query in ("", f"?since_ns={told.desk.event_ns}"):
-            last = (await client.get(f"/api/profit{query}")).json()["points"][-1]
-            assert last["profit_micro"] == summary["profit_micro"]
+        points = (await client.get("/api/profit")).json()["points"]
+    assert points[-1]["profit_micro"] == summary["profit_micro"]
+    assert points[-1]["at_ns"] == str(latest_ns)
+    times = [int(point["at_ns"]) for point in points]
+    assert times == sorted(set(times))
+    assert latest_ns - 2 * story.HOUR_NS not in times
 
 
 async def test_before_the_recorder_has_run_answers_say_so(postgres_dsn: str) -> None:

@@ -6,6 +6,12 @@ import { axisUsd, eventDay, eventHour, eventTime, usd } from "./format.js";
 const HEIGHT = 280;
 const EDGE = { top: 14, right: 14, bottom: 30, left: 66 };
 const POINTS_MAX = 700;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const STEPS_MS = [
+  HOUR_MS / 60, HOUR_MS / 12, HOUR_MS / 4, HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS,
+  DAY_MS, 2 * DAY_MS, 7 * DAY_MS, 14 * DAY_MS, 28 * DAY_MS, 91 * DAY_MS,
+];
 
 /** Make the chart in `parent`; returns {draw(points)}. Points: {at_ns, profit_micro, ...}. */
 export function profitChart(parent, textNode) {
@@ -126,20 +132,26 @@ function axes(at) {
         text: axisUsd(isZero ? 0 : value, at.step),
       }));
   }
-  const isShort = at.last - at.first < 3 * 86_400_000;
-  const ticks = (at.width < 480 ? 3 : 6) - (isShort ? 1 : 0);
-  let before = "";
-  for (let number = 0; number <= ticks; number += 1) {
-    const ms = at.first + ((at.last - at.first) * number) / ticks;
-    const text = isShort ? `${eventDay(ms)} ${eventHour(ms)}` : eventDay(ms);
-    if (text === before) continue;
-    before = text;
-    const anchor = number === 0 ? "start" : number === ticks ? "end" : "middle";
+  for (const ms of timeTicks(at)) {
+    const isMidnight = ms % DAY_MS === 0;
     nodes.push(s("text", {
-      class: "tick", x: at.x(ms).toFixed(1), y: HEIGHT - 9, "text-anchor": anchor, text,
+      class: "tick", x: at.x(ms).toFixed(1), y: HEIGHT - 9, "text-anchor": "middle",
+      text: isMidnight ? eventDay(ms) : eventHour(ms),
     }));
   }
   return nodes;
+}
+
+/** Round moments in UTC, few enough to be read; none so near the edge that it is cut. */
+function timeTicks(at) {
+  const room = Math.max(2, Math.floor((at.width - at.left) / 110));
+  const span = at.last - at.first;
+  const step = STEPS_MS.find((one) => span / one <= room) ?? Math.ceil(span / room / DAY_MS) * DAY_MS;
+  const ticks = [];
+  for (let ms = Math.ceil(at.first / step) * step; ms <= at.last; ms += step) {
+    if (at.x(ms) > at.left + 12 && at.x(ms) < at.width - EDGE.right - 12) ticks.push(ms);
+  }
+  return ticks;
 }
 
 function point(view, event) {

@@ -88,7 +88,9 @@ export function whales(items) {
     return;
   }
   let list = byId("whales").querySelector("ul");
-  if (!list) byId("whales").replaceChildren(list = h("ul", { class: "whales" }));
+  if (!list) byId("whales").replaceChildren(list = h("ul", {
+    class: "whales", tabindex: 0, "aria-label": "Wallets, best first",
+  }));
   const bounds = items.flatMap((one) => [one.edge_lower_micro, one.edge_upper_micro]).map(Number);
   const low = Math.min(0, ...bounds);
   const high = Math.max(1, ...bounds);
@@ -201,7 +203,9 @@ function agentState(one) {
       text: `${one.pending_effects} under way` }) : null);
 }
 
-export function latency(items) {
+export function latency(all) {
+  // A timer's time is not how long something took, but how long it was to wait.
+  const items = all.filter((one) => one.cause !== "TimerFired" && one.effect !== "TimerFired");
   table(byId("latency"), {
     label: "Latency by hop", isNarrow: true, items: items.slice(0, 12),
     keyOf: (one) => `${one.cause}>${one.effect}`,
@@ -219,6 +223,8 @@ export function latency(items) {
 
 const words = (type) => type.replaceAll(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 
+const ALERT_KINDS = { anomaly: "Unusual trading", derisk: "Position to be reduced" };
+
 export function alerts(items) {
   setText(byId("alerts-count"), items.length ? `latest ${items.length}` : "");
   if (!items.length) {
@@ -229,9 +235,11 @@ export function alerts(items) {
   let list = byId("alerts").querySelector("ul");
   if (!list) byId("alerts").replaceChildren(list = h("ul", { class: "lines" }));
   keyed(list, items.slice(0, 12), (one) => one.id, (one) => {
-    const failed = one.reasons.find((reason) => !reason.passed) ?? one.reasons[0];
+    // The rule that failed; where all passed, the last of them is what made it an alert.
+    const failed = one.reasons.find((reason) => !reason.passed) ?? one.reasons.at(-1);
     return h("li", {}, h("span", { class: `pill ${one.severity}`, text: one.severity || one.kind }),
-      h("span", { class: "grow" }, h("b", { text: ruleName(one.rule) }),
+      h("span", { class: "grow" }, h("b", { text: ALERT_KINDS[one.kind] ?? ruleName(one.rule) }),
+        one.question ? h("span", { class: "question", text: one.question }) : null,
         failed && failed.unit !== "unspecified"
           ? h("small", { class: "muted", text: failedLine(failed) }) : null),
       h("time", { class: "muted small", datetime: isoTime(one.event_time_ns),
