@@ -6,22 +6,20 @@ the data shows, also when that is nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from math import sqrt
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from rich.console import Console
 from rich.table import Table
 
+from whaletrader.quant.profit import LeaderProfit, profit_by_leader
 from whaletrader.store import queries, rows
 
 MICRO: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
 PORTFOLIO: Final = "main"
-# Two-sided 95 % of the normal distribution.
-Z_95: Final = 1.96
 HOPS_MAX: Final = 12
 WHALES_MAX: Final = 20
 
@@ -42,6 +40,13 @@ SELECT
 """
 
 
+# Profit after fees, by what wins or loses together.
+_BY_MARKET: Final = """
+SELECT leader, condition_id, sum(realized_micro - fees_micro)::bigint AS net_micro
+FROM read.profit_by_leader WHERE portfolio = $1 GROUP BY leader, condition_id
+"""
+
+
 async def print_report(dsn: str, elapsed_s: float, console: Console) -> None:
     """Print the report of the run that the database holds."""
     database = await asyncpg.create_pool(dsn, min_size=1, max_size=2)
@@ -51,6 +56,7 @@ async def print_report(dsn: str, elapsed_s: float, console: Console) -> None:
         whales = await queries.whales(database, WHALES_MAX, only_whales=False)
         refused = await queries.rejections_by_rule(database)
         leaders = await queries.profit_by_leader(database, PORTFOLIO)
+        by_market = [dict(row) for row in await database.fetch(_BY_MARKET, PORTFOLIO)]
         states = await queries.portfolio_states(database)
         hops = await queries.hop_latencies(database)
     finally:
@@ -65,11 +71,11 @@ async def print_report(dsn: str, elapsed_s: float, console: Console) -> None:
     console.print(_whales(whales))
     console.print(_funnel(counts))
     console.print(_refusals(refused))
-    console.print(_leaders(leaders))
+    console.print(_leaders(leaders, intervals(by_market)))
     console.print(_hops(hops))
     for state in states:
         _print_state(state, console)
-    console.print(_verdict(leaders))
+    console.print(verdict(by_market))
 
 
 def _whales(whales: list[rows.Whale]) -> Table:
@@ -128,7 +134,17 @@ def _refusals(refused: list[rows.RejectionCount]) -> Table:
     return table
 
 
-def _leaders(leaders: list[rows.LeaderProfit]) -> Table:
+def intervals(by_market: Sequence[Mapping[str, Any]]) -> dict[str, LeaderProfit]:
+    """Return each leader's total in micro-dollars with its 95 % interval."""
+    found = profit_by_leader(
+        [row["leader"] for row in by_market],
+        [row["condition_id"] for row in by_market],
+        [row["net_micro"] for row in by_market],
+    )
+    return {one.leader: one for one in found}
+
+
+def _leaders(leaders: list[rows.LeaderProfit], found: dict[str, LeaderProfit]) -> Table:
     table = Table(
         title="Profit after fees by whale (interval clustered by market)",
         title_justify="left",
@@ -137,18 +153,21 @@ def _leaders(leaders: list[rows.LeaderProfit]) -> Table:
     for column in ("realised", "open", "fees", "markets", "95 % interval"):
         table.add_column(column, justify="right")
     for row in leaders:
-        net = row.realized_micro - row.fees_micro
-        half = round(Z_95 * row.standard_error_micro)
-        interval = f"{dollars(net - half)} to {dollars(net + half)}"
         table.add_row(
             short(row.leader),
-            dollars(net),
+            dollars(row.realized_micro - row.fees_micro),
             dollars(row.open_micro),
             dollars(row.fees_micro),
             f"{row.markets:,}",
-            interval if row.markets > 1 else "unknown: one market",
+            _interval(found[row.leader]),
         )
     return table
+
+
+def _interval(profit: LeaderProfit) -> str:
+    if profit.lower is None or profit.upper is None:
+        return "unknown: one market"
+    return f"{dollars(round(profit.lower))} to {dollars(round(profit.upper))}"
 
 
 def _hops(hops: list[rows.HopLatency]) -> Table:
@@ -176,19 +195,17 @@ def _print_state(state: rows.PortfolioState, console: Console) -> None:
     )
 
 
-def _verdict(leaders: list[rows.LeaderProfit]) -> str:
-    """Say what the whole shows. Leaders share no market's luck, so their variances add."""
-    net = sum(row.realized_micro - row.fees_micro for row in leaders)
-    half = round(Z_95 * sqrt(sum(row.standard_error_micro**2 for row in leaders)))
-    low, high = net - half, net + half
-    if not leaders:
+def verdict(by_market: Sequence[Mapping[str, Any]]) -> str:
+    """Say what the whole shows, whoever was copied: markets are what repeats."""
+    if not by_market:
         return "Nothing was copied: no wallet had shown an edge in time."
-    shown = "an edge" if low > 0 else "a loss" if high < 0 else "no edge"
-    return (
-        f"Copying these whales earned {dollars(net)} after fees "
-        f"(95 % interval {dollars(low)} to {dollars(high)}): this data shows {shown}. "
-        "The wallets come from published profit leaderboards, which favours them."
-    )
+    (whole,) = intervals([{**row, "leader": "all"} for row in by_market]).values()
+    earned = f"Copying these whales earned {dollars(round(whole.total))} after fees"
+    source = "The wallets come from published profit leaderboards, which favours them."
+    if whole.lower is None or whole.upper is None:
+        return f"{earned}, in a single market: that shows nothing. {source}"
+    shown = "an edge" if whole.lower > 0 else "a loss" if whole.upper < 0 else "no edge"
+    return f"{earned} (95 % interval {_interval(whole)}): this data shows {shown}. {source}"
 
 
 def dollars(micro: int, places: int = 2) -> str:
