@@ -20,7 +20,7 @@ from whaletrader.store import queries, rows
 MICRO: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
 PORTFOLIO: Final = "main"
-HOPS_MAX: Final = 12
+HOPS_MAX: Final = 20
 WHALES_MAX: Final = 20
 
 _COUNTS: Final = """
@@ -176,7 +176,9 @@ def _hops(hops: list[rows.HopLatency]) -> Table:
     table.add_column("to")
     for column in ("times", "p50 ms", "p99 ms"):
         table.add_column(column, justify="right")
-    for hop in hops[:HOPS_MAX]:
+    # What is said in one commit has no hop between.
+    apart = [hop for hop in hops if hop.p99_us > 0]
+    for hop in apart[:HOPS_MAX]:
         table.add_row(
             hop.cause_type.rpartition(".")[2],
             hop.effect_type.rpartition(".")[2],
