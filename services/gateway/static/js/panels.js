@@ -233,15 +233,16 @@ export function alerts(items) {
     return;
   }
   let list = byId("alerts").querySelector("ul");
-  if (!list) byId("alerts").replaceChildren(list = h("ul", { class: "lines" }));
-  keyed(list, items.slice(0, 12), (one) => one.id, (one) => {
-    // The rule that failed; where all passed, the last of them is what made it an alert.
-    const failed = one.reasons.find((reason) => !reason.passed) ?? one.reasons.at(-1);
+  if (!list) byId("alerts").replaceChildren(list = h("ul", { class: "lines", tabindex: 0, "aria-label": "Latest first" }));
+  keyed(list, items.slice(0, 30), (one) => one.id, (one) => {
+    const failed = one.reasons.find((reason) => !reason.passed);
     return h("li", {}, h("span", { class: `pill ${one.severity}`, text: one.severity || one.kind }),
       h("span", { class: "grow" }, h("b", { text: ALERT_KINDS[one.kind] ?? ruleName(one.rule) }),
         one.question ? h("span", { class: "question", text: one.question }) : null,
         failed && failed.unit !== "unspecified"
-          ? h("small", { class: "muted", text: failedLine(failed) }) : null),
+          ? h("small", { class: "muted", text: failedLine(failed) }) : null,
+        one.kind !== "risk" && one.reasons.length
+          ? h("details", {}, h("summary", { text: "Why" }), reasonList(one.reasons)) : null),
       h("time", { class: "muted small", datetime: isoTime(one.event_time_ns),
         text: shortEventTime(one.event_time_ns) }));
   });
@@ -255,7 +256,7 @@ export function deadLetters(items) {
     return;
   }
   let list = byId("dead").querySelector("ul");
-  if (!list) byId("dead").replaceChildren(list = h("ul", { class: "lines" }));
+  if (!list) byId("dead").replaceChildren(list = h("ul", { class: "lines", tabindex: 0, "aria-label": "Latest first" }));
   keyed(list, items.slice(0, 12), (one) => one.id, (one) => h("li", {},
     h("span", { class: "pill warning", text: one.agent }),
     h("span", { class: "grow" }, h("b", { text: one.error }),
