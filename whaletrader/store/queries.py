@@ -13,7 +13,6 @@ from whaletrader.store import rows
 from whaletrader.store.projections.latency import percentile_us
 
 ROWS_MAX: Final = 1_000
-POINTS_MAX: Final = 1_000
 
 Read = TypeVar("Read", bound=rows.Row)
 
@@ -28,33 +27,6 @@ async def portfolio_states(db: Database) -> list[rows.PortfolioState]:
     """Return the latest state of each portfolio."""
     query = "SELECT * FROM read.current_portfolio_state ORDER BY portfolio"
     return await _all(db, rows.PortfolioState, query)
-
-
-async def profit_curve(
-    db: Database, portfolio: str, since_ns: int = 0, points: int = 500
-) -> list[rows.ProfitPoint]:
-    """Return the curve, oldest first: the last point of each of `points` equal stretches."""
-    points = _clipped(points, POINTS_MAX)
-    return await _all(
-        db,
-        rows.ProfitPoint,
-        """
-        WITH bounds AS (
-            SELECT min(event_time_ns) AS first, max(event_time_ns) AS last
-            FROM read.profit_curve WHERE portfolio = $1 AND event_time_ns >= $2
-        )
-        SELECT * FROM (
-            SELECT DISTINCT ON (width_bucket(c.event_time_ns, b.first, b.last + 1, $3)) c.*
-            FROM read.profit_curve AS c, bounds AS b
-            WHERE c.portfolio = $1 AND c.event_time_ns >= $2
-            ORDER BY width_bucket(c.event_time_ns, b.first, b.last + 1, $3),
-                     c.event_time_ns DESC, c.event_id DESC
-        ) AS picked ORDER BY event_time_ns
-        """,
-        portfolio,
-        since_ns,
-        points,
-    )
 
 
 async def whales(db: Database, limit: int = 50, *, only_whales: bool = False) -> list[rows.Whale]:

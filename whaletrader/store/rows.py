@@ -39,18 +39,6 @@ class PortfolioState(Row, frozen=True, kw_only=True):
         return self.cash_micro + self.positions_value_micro
 
 
-class ProfitPoint(Row, frozen=True, kw_only=True):
-    """One point of the profit curve."""
-
-    event_time_ns: int
-    cash_micro: int
-    positions_value_micro: int
-    positions_cost_micro: int
-    realized_micro: int
-    fees_micro: int
-    open_positions: int
-
-
 class Whale(Row, frozen=True, kw_only=True):
     """A wallet's latest score, and when and why it became a whale or stopped being one."""
 
