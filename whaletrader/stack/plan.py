@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from whaletrader.stack.options import StackOptions
 from whaletrader.stack.ports import LOOPBACK, free_port
 from whaletrader.stack.processes import agent_specs
-from whaletrader.stack.servers.base import LocalServer
+from whaletrader.stack.servers.base import KeptSettings, LocalServer
 from whaletrader.stack.servers.kafka import KafkaServer
 from whaletrader.stack.servers.nats import NatsServer
 from whaletrader.stack.servers.postgres import PostgresServer
@@ -40,7 +40,10 @@ def plan(options: StackOptions) -> Plan:
         prepared = server.prepare(options.data_dir / "servers" / server.name)
         settings[setting] = prepared.endpoint.url
         specs.append(replace(prepared.spec, kind="server"))
-    exchange_port = free_port()
+    # Kept with the data, like the servers' ports: addresses are the same after a restart.
+    folder = options.data_dir / "servers" / "exchange"
+    folder.mkdir(parents=True, exist_ok=True)
+    exchange_port = KeptSettings(folder).port(0)
     settings |= {
         "WHALETRADER_EXCHANGE_URL": f"http://{LOOPBACK}:{exchange_port}",
         # Risk makes its keys in its own folder; execution needs the public half.
