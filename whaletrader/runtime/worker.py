@@ -11,6 +11,7 @@ so (`PacedWorker`, in paced.py).
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -173,6 +174,7 @@ class FreeWorker(Worker):
                 if polling is None and self._may_read():
                     limit = self.tools.settings.batch_max
                     polling = asyncio.create_task(self.shard.poll(limit, IDLE_POLL_S))
+                    polling.add_done_callback(lambda _: self.wake.set())
                 records = await self._wait(polling)
                 if records is not None:
                     polling = None
@@ -194,13 +196,11 @@ class FreeWorker(Worker):
     async def _wait(self, polling: asyncio.Task[list[Stored]] | None) -> list[Stored] | None:
         """Wait for records or an inline input; return records if they were polled."""
         self.wake.clear()
-        if not self._inbox:
-            woken = asyncio.create_task(self.wake.wait())
-            waits: set[asyncio.Task[object]] = {woken}
-            if polling is not None:
-                waits.add(polling)
-            await asyncio.wait(waits, timeout=IDLE_POLL_S, return_when=asyncio.FIRST_COMPLETED)
-            woken.cancel()
+        if not self._inbox and not (polling is not None and polling.done()):
+            # No task of its own for a wait that every request ends.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_POLL_S):
+                    await self.wake.wait()
         if polling is not None and polling.done():
             return polling.result()
         return None
