@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from whaletrader.schemas import common_pb2 as _common_pb2
+from whaletrader.schemas import market_pb2 as _market_pb2
 from whaletrader.schemas import risk_pb2 as _risk_pb2
 import builtins as _builtins
 import sys
@@ -92,6 +93,8 @@ class _PlacementStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Place
     PLACEMENT_STATUS_LIVE: _PlacementStatus.ValueType  # 1
     PLACEMENT_STATUS_REFUSED: _PlacementStatus.ValueType  # 2
     PLACEMENT_STATUS_UNKNOWN: _PlacementStatus.ValueType  # 3
+    PLACEMENT_STATUS_DELAYED: _PlacementStatus.ValueType  # 4
+    """Taken, and held back for the market's delay: neither resting nor traded yet."""
 
 class PlacementStatus(_PlacementStatus, metaclass=_PlacementStatusEnumTypeWrapper): ...
 
@@ -99,6 +102,8 @@ PLACEMENT_STATUS_UNSPECIFIED: PlacementStatus.ValueType  # 0
 PLACEMENT_STATUS_LIVE: PlacementStatus.ValueType  # 1
 PLACEMENT_STATUS_REFUSED: PlacementStatus.ValueType  # 2
 PLACEMENT_STATUS_UNKNOWN: PlacementStatus.ValueType  # 3
+PLACEMENT_STATUS_DELAYED: PlacementStatus.ValueType  # 4
+"""Taken, and held back for the market's delay: neither resting nor traded yet."""
 Global___PlacementStatus: _TypeAlias = PlacementStatus  # noqa: Y015
 
 class _TradeStatus:
@@ -123,6 +128,98 @@ TRADE_STATUS_CONFIRMED: TradeStatus.ValueType  # 3
 TRADE_STATUS_RETRYING: TradeStatus.ValueType  # 4
 TRADE_STATUS_FAILED: TradeStatus.ValueType  # 5
 Global___TradeStatus: _TypeAlias = TradeStatus  # noqa: Y015
+
+class _VenueOrderState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VenueOrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VenueOrderState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VENUE_ORDER_STATE_UNSPECIFIED: _VenueOrderState.ValueType  # 0
+    VENUE_ORDER_STATE_OPEN: _VenueOrderState.ValueType  # 1
+    VENUE_ORDER_STATE_FILLED: _VenueOrderState.ValueType  # 2
+    VENUE_ORDER_STATE_CANCELLED: _VenueOrderState.ValueType  # 3
+    VENUE_ORDER_STATE_EXPIRED: _VenueOrderState.ValueType  # 4
+    VENUE_ORDER_STATE_REJECTED: _VenueOrderState.ValueType  # 5
+    VENUE_ORDER_STATE_ABSENT: _VenueOrderState.ValueType  # 6
+    """The venue has none under this id on record."""
+
+class VenueOrderState(_VenueOrderState, metaclass=_VenueOrderStateEnumTypeWrapper): ...
+
+VENUE_ORDER_STATE_UNSPECIFIED: VenueOrderState.ValueType  # 0
+VENUE_ORDER_STATE_OPEN: VenueOrderState.ValueType  # 1
+VENUE_ORDER_STATE_FILLED: VenueOrderState.ValueType  # 2
+VENUE_ORDER_STATE_CANCELLED: VenueOrderState.ValueType  # 3
+VENUE_ORDER_STATE_EXPIRED: VenueOrderState.ValueType  # 4
+VENUE_ORDER_STATE_REJECTED: VenueOrderState.ValueType  # 5
+VENUE_ORDER_STATE_ABSENT: VenueOrderState.ValueType  # 6
+"""The venue has none under this id on record."""
+Global___VenueOrderState: _TypeAlias = VenueOrderState  # noqa: Y015
+
+class _Tactic:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TacticEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tactic.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TACTIC_UNSPECIFIED: _Tactic.ValueType  # 0
+    TACTIC_SINGLE: _Tactic.ValueType  # 1
+    """One order at the approved limit."""
+    TACTIC_ADAPTIVE: _Tactic.ValueType  # 2
+    """Three phases: patient, less patient, least patient."""
+    TACTIC_ICEBERG: _Tactic.ValueType  # 3
+    """Shows a part of the size at a time."""
+    TACTIC_TWAP: _Tactic.ValueType  # 4
+    """Equal parts at equal intervals."""
+    TACTIC_PASSIVE: _Tactic.ValueType  # 5
+    """Rests on our side of the spread and never takes."""
+    TACTIC_AGGRESSIVE: _Tactic.ValueType  # 6
+    """Takes what is there and leaves nothing resting."""
+
+class Tactic(_Tactic, metaclass=_TacticEnumTypeWrapper):
+    """How an approved trade is worked."""
+
+TACTIC_UNSPECIFIED: Tactic.ValueType  # 0
+TACTIC_SINGLE: Tactic.ValueType  # 1
+"""One order at the approved limit."""
+TACTIC_ADAPTIVE: Tactic.ValueType  # 2
+"""Three phases: patient, less patient, least patient."""
+TACTIC_ICEBERG: Tactic.ValueType  # 3
+"""Shows a part of the size at a time."""
+TACTIC_TWAP: Tactic.ValueType  # 4
+"""Equal parts at equal intervals."""
+TACTIC_PASSIVE: Tactic.ValueType  # 5
+"""Rests on our side of the spread and never takes."""
+TACTIC_AGGRESSIVE: Tactic.ValueType  # 6
+"""Takes what is there and leaves nothing resting."""
+Global___Tactic: _TypeAlias = Tactic  # noqa: Y015
+
+class _WorkResult:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WorkResultEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WorkResult.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WORK_RESULT_UNSPECIFIED: _WorkResult.ValueType  # 0
+    WORK_RESULT_FILLED: _WorkResult.ValueType  # 1
+    WORK_RESULT_PARTIAL: _WorkResult.ValueType  # 2
+    WORK_RESULT_UNFILLED: _WorkResult.ValueType  # 3
+    WORK_RESULT_SKIPPED: _WorkResult.ValueType  # 4
+    """Every attempt was skipped by a rule."""
+    WORK_RESULT_FAILED: _WorkResult.ValueType  # 5
+    """Given up after failures: also on the review list in dead.letter."""
+
+class WorkResult(_WorkResult, metaclass=_WorkResultEnumTypeWrapper): ...
+
+WORK_RESULT_UNSPECIFIED: WorkResult.ValueType  # 0
+WORK_RESULT_FILLED: WorkResult.ValueType  # 1
+WORK_RESULT_PARTIAL: WorkResult.ValueType  # 2
+WORK_RESULT_UNFILLED: WorkResult.ValueType  # 3
+WORK_RESULT_SKIPPED: WorkResult.ValueType  # 4
+"""Every attempt was skipped by a rule."""
+WORK_RESULT_FAILED: WorkResult.ValueType  # 5
+"""Given up after failures: also on the review list in dead.letter."""
+Global___WorkResult: _TypeAlias = WorkResult  # noqa: Y015
 
 @_typing.final
 class OrderRef(_message.Message):
@@ -193,6 +290,11 @@ class OrderAnnounced(_message.Message):
     EXPIRATION_S_FIELD_NUMBER: _builtins.int
     VENUE_FIELD_NUMBER: _builtins.int
     NEG_RISK_FIELD_NUMBER: _builtins.int
+    TACTIC_FIELD_NUMBER: _builtins.int
+    CHILD_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    POST_ONLY_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     order_type: Global___OrderType.ValueType
     salt: _builtins.int
     timestamp_ms: _builtins.int
@@ -200,10 +302,20 @@ class OrderAnnounced(_message.Message):
     """GTD only, UTC epoch seconds; 0 means none."""
     venue: _builtins.str
     neg_risk: _builtins.bool
+    tactic: Global___Tactic.ValueType
+    """How the approved trade is worked, which of its orders this is (from 0), and in which phase."""
+    child: _builtins.int
+    phase: _builtins.int
+    post_only: _builtins.bool
+    """The venue refuses it if it would take: a flag beside the order, not part of its hash."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     @_builtins.property
     def order(self) -> Global___OrderRef: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]:
+        """Why this price, size and type."""
+
     def __init__(
         self,
         *,
@@ -215,14 +327,48 @@ class OrderAnnounced(_message.Message):
         expiration_s: _builtins.int = ...,
         venue: _builtins.str = ...,
         neg_risk: _builtins.bool = ...,
+        tactic: Global___Tactic.ValueType = ...,
+        child: _builtins.int = ...,
+        phase: _builtins.int = ...,
+        post_only: _builtins.bool = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expiration_s", b"expiration_s", "meta", b"meta", "neg_risk", b"neg_risk", "order", b"order", "order_type", b"order_type", "salt", b"salt", "timestamp_ms", b"timestamp_ms", "venue", b"venue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child", b"child", "expiration_s", b"expiration_s", "meta", b"meta", "neg_risk", b"neg_risk", "order", b"order", "order_type", b"order_type", "phase", b"phase", "post_only", b"post_only", "reasons", b"reasons", "salt", b"salt", "tactic", b"tactic", "timestamp_ms", b"timestamp_ms", "venue", b"venue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderAnnounced: _TypeAlias = OrderAnnounced  # noqa: Y015
+
+@_typing.final
+class OrderSubmitted(_message.Message):
+    """The venue has the request and has not said yet whether it rests or trades."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    VENUE_STATUS_FIELD_NUMBER: _builtins.int
+    venue_status: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def order(self) -> Global___OrderRef: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        order: Global___OrderRef | None = ...,
+        venue_status: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "order", b"order", "venue_status", b"venue_status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderSubmitted: _TypeAlias = OrderSubmitted  # noqa: Y015
 
 @_typing.final
 class OrderAccepted(_message.Message):
@@ -313,6 +459,36 @@ class OrderMatched(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderMatched: _TypeAlias = OrderMatched  # noqa: Y015
+
+@_typing.final
+class OrderMined(_message.Message):
+    """The fill's settlement is on chain and not final yet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    FILL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def order(self) -> Global___OrderRef: ...
+    @_builtins.property
+    def fill(self) -> Global___Fill: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        order: Global___OrderRef | None = ...,
+        fill: Global___Fill | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill", "meta", b"meta", "order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill", "meta", b"meta", "order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderMined: _TypeAlias = OrderMined  # noqa: Y015
 
 @_typing.final
 class OrderConfirmed(_message.Message):
@@ -656,3 +832,653 @@ class VenueOrderClosed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VenueOrderClosed: _TypeAlias = VenueOrderClosed  # noqa: Y015
+
+@_typing.final
+class ResolveOrder(_message.Message):
+    """Effect: ask the venue what became of this order. Nothing is ever sent for it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order(self) -> Global___OrderAnnounced: ...
+    def __init__(
+        self,
+        *,
+        order: Global___OrderAnnounced | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveOrder: _TypeAlias = ResolveOrder  # noqa: Y015
+
+@_typing.final
+class OrderResolved(_message.Message):
+    """Outcome of ResolveOrder. Fills that the look found are told before it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    MATCHED_SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    state: Global___VenueOrderState.ValueType
+    matched_size_micro: _builtins.int
+    detail: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        order_id: _builtins.str = ...,
+        state: Global___VenueOrderState.ValueType = ...,
+        matched_size_micro: _builtins.int = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "matched_size_micro", b"matched_size_micro", "meta", b"meta", "order_id", b"order_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderResolved: _TypeAlias = OrderResolved  # noqa: Y015
+
+@_typing.final
+class ReadBook(_message.Message):
+    """Effect: read the book of one token for the next order of an approved trade."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    approval_id: _builtins.str
+    condition_id: _builtins.str
+    token_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        approval_id: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "condition_id", b"condition_id", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadBook: _TypeAlias = ReadBook  # noqa: Y015
+
+@_typing.final
+class BookRead(_message.Message):
+    """Outcome of ReadBook: both sides best first, and the market's terms as the venue has them now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    BIDS_FIELD_NUMBER: _builtins.int
+    ASKS_FIELD_NUMBER: _builtins.int
+    TICK_MICRO_FIELD_NUMBER: _builtins.int
+    MIN_SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    approval_id: _builtins.str
+    token_id: _builtins.str
+    tick_micro: _builtins.int
+    """0 where the venue did not say."""
+    min_size_micro: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def bids(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Level]: ...
+    @_builtins.property
+    def asks(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Level]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        approval_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        bids: _abc.Iterable[_market_pb2.Level] | None = ...,
+        asks: _abc.Iterable[_market_pb2.Level] | None = ...,
+        tick_micro: _builtins.int = ...,
+        min_size_micro: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "asks", b"asks", "bids", b"bids", "meta", b"meta", "min_size_micro", b"min_size_micro", "tick_micro", b"tick_micro", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BookRead: _TypeAlias = BookRead  # noqa: Y015
+
+@_typing.final
+class WorkStarted(_message.Message):
+    """Work on an approved trade begins; its orders follow. Prices are 0 where no book was read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    LIMIT_PRICE_MICRO_FIELD_NUMBER: _builtins.int
+    SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    EXPIRES_NS_FIELD_NUMBER: _builtins.int
+    TACTIC_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    ARRIVAL_BID_MICRO_FIELD_NUMBER: _builtins.int
+    ARRIVAL_ASK_MICRO_FIELD_NUMBER: _builtins.int
+    EXPECTED_PRICE_MICRO_FIELD_NUMBER: _builtins.int
+    LEADER_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    APPROVAL_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    approval_id: _builtins.str
+    proposal_id: _builtins.str
+    condition_id: _builtins.str
+    token_id: _builtins.str
+    side: _common_pb2.Side.ValueType
+    limit_price_micro: _builtins.int
+    size_micro: _builtins.int
+    expires_ns: _builtins.int
+    tactic: Global___Tactic.ValueType
+    arrival_bid_micro: _builtins.int
+    arrival_ask_micro: _builtins.int
+    expected_price_micro: _builtins.int
+    """What the whole size was expected to cost a share, fees apart."""
+    leader: _builtins.str
+    strategy: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]:
+        """Which rule chose the tactic, and what making and taking were expected to cost."""
+
+    @_builtins.property
+    def approval(self) -> _risk_pb2.ApprovedTrade: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
+        proposal_id: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        side: _common_pb2.Side.ValueType = ...,
+        limit_price_micro: _builtins.int = ...,
+        size_micro: _builtins.int = ...,
+        expires_ns: _builtins.int = ...,
+        tactic: Global___Tactic.ValueType = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+        arrival_bid_micro: _builtins.int = ...,
+        arrival_ask_micro: _builtins.int = ...,
+        expected_price_micro: _builtins.int = ...,
+        leader: _builtins.str = ...,
+        strategy: _builtins.str = ...,
+        approval: _risk_pb2.ApprovedTrade | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "approval_id", b"approval_id", "arrival_ask_micro", b"arrival_ask_micro", "arrival_bid_micro", b"arrival_bid_micro", "condition_id", b"condition_id", "expected_price_micro", b"expected_price_micro", "expires_ns", b"expires_ns", "leader", b"leader", "limit_price_micro", b"limit_price_micro", "meta", b"meta", "portfolio", b"portfolio", "proposal_id", b"proposal_id", "reasons", b"reasons", "side", b"side", "size_micro", b"size_micro", "strategy", b"strategy", "tactic", b"tactic", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkStarted: _TypeAlias = WorkStarted  # noqa: Y015
+
+@_typing.final
+class ChildSkipped(_message.Message):
+    """An order of an approved trade was not announced, and why; the work goes on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    TACTIC_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    approval_id: _builtins.str
+    condition_id: _builtins.str
+    token_id: _builtins.str
+    phase: _builtins.int
+    tactic: Global___Tactic.ValueType
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        phase: _builtins.int = ...,
+        tactic: Global___Tactic.ValueType = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "condition_id", b"condition_id", "meta", b"meta", "phase", b"phase", "portfolio", b"portfolio", "reasons", b"reasons", "tactic", b"tactic", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChildSkipped: _TypeAlias = ChildSkipped  # noqa: Y015
+
+@_typing.final
+class WorkAdvanced(_message.Message):
+    """Private to execution: the work on an approved trade went on to this phase or part."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    UNTIL_NS_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    LAST_FAILURE_FIELD_NUMBER: _builtins.int
+    STOPPED_FIELD_NUMBER: _builtins.int
+    approval_id: _builtins.str
+    phase: _builtins.int
+    until_ns: _builtins.int
+    """Until when this phase lasts."""
+    failures: _builtins.int
+    """Attempts in a row that came to nothing: reads of the book, refusals of the venue."""
+    last_failure: _builtins.str
+    stopped: _builtins.str
+    """No further order is announced, and why."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        approval_id: _builtins.str = ...,
+        phase: _builtins.int = ...,
+        until_ns: _builtins.int = ...,
+        failures: _builtins.int = ...,
+        last_failure: _builtins.str = ...,
+        stopped: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "failures", b"failures", "last_failure", b"last_failure", "meta", b"meta", "phase", b"phase", "stopped", b"stopped", "until_ns", b"until_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkAdvanced: _TypeAlias = WorkAdvanced  # noqa: Y015
+
+@_typing.final
+class ExecutionPart(_message.Message):
+    """What one phase, tactic or liquidity contributed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TACTIC_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    LIQUIDITY_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    ORDERED_SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    FILLED_SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    AVERAGE_PRICE_MICRO_FIELD_NUMBER: _builtins.int
+    FEES_MICRO_FIELD_NUMBER: _builtins.int
+    tactic: Global___Tactic.ValueType
+    phase: _builtins.int
+    liquidity: Global___Liquidity.ValueType
+    orders: _builtins.int
+    ordered_size_micro: _builtins.int
+    filled_size_micro: _builtins.int
+    average_price_micro: _builtins.int
+    """Rounded to the micro-price; 0 if nothing was filled."""
+    fees_micro: _builtins.int
+    def __init__(
+        self,
+        *,
+        tactic: Global___Tactic.ValueType = ...,
+        phase: _builtins.int = ...,
+        liquidity: Global___Liquidity.ValueType = ...,
+        orders: _builtins.int = ...,
+        ordered_size_micro: _builtins.int = ...,
+        filled_size_micro: _builtins.int = ...,
+        average_price_micro: _builtins.int = ...,
+        fees_micro: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_price_micro", b"average_price_micro", "fees_micro", b"fees_micro", "filled_size_micro", b"filled_size_micro", "liquidity", b"liquidity", "ordered_size_micro", b"ordered_size_micro", "orders", b"orders", "phase", b"phase", "tactic", b"tactic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecutionPart: _TypeAlias = ExecutionPart  # noqa: Y015
+
+@_typing.final
+class WorkFinished(_message.Message):
+    """The approved trade is done: no order comes any more, and every fill of its orders is final.
+    Said exactly once for each approval that was admitted, also if no order came of it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    LEADER_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    TACTIC_FIELD_NUMBER: _builtins.int
+    LIMIT_PRICE_MICRO_FIELD_NUMBER: _builtins.int
+    SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    FILLED_SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    REVERSED_SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    ARRIVAL_MID_MICRO_FIELD_NUMBER: _builtins.int
+    EXPECTED_PRICE_MICRO_FIELD_NUMBER: _builtins.int
+    AVERAGE_PRICE_MICRO_FIELD_NUMBER: _builtins.int
+    SLIPPAGE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    SLIPPAGE_TO_EXPECTED_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    FILL_RATE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    FEES_MICRO_FIELD_NUMBER: _builtins.int
+    REBATES_EXPECTED_MICRO_FIELD_NUMBER: _builtins.int
+    STARTED_NS_FIELD_NUMBER: _builtins.int
+    FINISHED_NS_FIELD_NUMBER: _builtins.int
+    TIME_TO_FIRST_FILL_NS_FIELD_NUMBER: _builtins.int
+    TIME_TO_FULL_FILL_NS_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    approval_id: _builtins.str
+    proposal_id: _builtins.str
+    condition_id: _builtins.str
+    token_id: _builtins.str
+    side: _common_pb2.Side.ValueType
+    leader: _builtins.str
+    strategy: _builtins.str
+    result: Global___WorkResult.ValueType
+    tactic: Global___Tactic.ValueType
+    limit_price_micro: _builtins.int
+    size_micro: _builtins.int
+    filled_size_micro: _builtins.int
+    reversed_size_micro: _builtins.int
+    """Undone by failed settlements, over all orders."""
+    orders: _builtins.int
+    arrival_mid_micro: _builtins.int
+    expected_price_micro: _builtins.int
+    average_price_micro: _builtins.int
+    slippage_micro_ratio: _builtins.int
+    """Against the arrival mid, and against the expected price; positive is worse for us."""
+    slippage_to_expected_micro_ratio: _builtins.int
+    fill_rate_micro_ratio: _builtins.int
+    fees_micro: _builtins.int
+    rebates_expected_micro: _builtins.int
+    """Expected share of the takers' fees that the venue pays to makers; paid later, not booked."""
+    started_ns: _builtins.int
+    finished_ns: _builtins.int
+    time_to_first_fill_ns: _builtins.int
+    """0 where it did not happen."""
+    time_to_full_fill_ns: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExecutionPart]: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
+        proposal_id: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        side: _common_pb2.Side.ValueType = ...,
+        leader: _builtins.str = ...,
+        strategy: _builtins.str = ...,
+        result: Global___WorkResult.ValueType = ...,
+        tactic: Global___Tactic.ValueType = ...,
+        limit_price_micro: _builtins.int = ...,
+        size_micro: _builtins.int = ...,
+        filled_size_micro: _builtins.int = ...,
+        reversed_size_micro: _builtins.int = ...,
+        orders: _builtins.int = ...,
+        arrival_mid_micro: _builtins.int = ...,
+        expected_price_micro: _builtins.int = ...,
+        average_price_micro: _builtins.int = ...,
+        slippage_micro_ratio: _builtins.int = ...,
+        slippage_to_expected_micro_ratio: _builtins.int = ...,
+        fill_rate_micro_ratio: _builtins.int = ...,
+        fees_micro: _builtins.int = ...,
+        rebates_expected_micro: _builtins.int = ...,
+        started_ns: _builtins.int = ...,
+        finished_ns: _builtins.int = ...,
+        time_to_first_fill_ns: _builtins.int = ...,
+        time_to_full_fill_ns: _builtins.int = ...,
+        parts: _abc.Iterable[Global___ExecutionPart] | None = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "arrival_mid_micro", b"arrival_mid_micro", "average_price_micro", b"average_price_micro", "condition_id", b"condition_id", "expected_price_micro", b"expected_price_micro", "fees_micro", b"fees_micro", "fill_rate_micro_ratio", b"fill_rate_micro_ratio", "filled_size_micro", b"filled_size_micro", "finished_ns", b"finished_ns", "leader", b"leader", "limit_price_micro", b"limit_price_micro", "meta", b"meta", "orders", b"orders", "parts", b"parts", "portfolio", b"portfolio", "proposal_id", b"proposal_id", "reasons", b"reasons", "rebates_expected_micro", b"rebates_expected_micro", "result", b"result", "reversed_size_micro", b"reversed_size_micro", "side", b"side", "size_micro", b"size_micro", "slippage_micro_ratio", b"slippage_micro_ratio", "slippage_to_expected_micro_ratio", b"slippage_to_expected_micro_ratio", "started_ns", b"started_ns", "strategy", b"strategy", "tactic", b"tactic", "time_to_first_fill_ns", b"time_to_first_fill_ns", "time_to_full_fill_ns", b"time_to_full_fill_ns", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkFinished: _TypeAlias = WorkFinished  # noqa: Y015
+
+@_typing.final
+class HoldingsSeen(_message.Message):
+    """From the venue: what the wallet holds and what rests there, in one look."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASH_MICRO_FIELD_NUMBER: _builtins.int
+    HOLDINGS_FIELD_NUMBER: _builtins.int
+    OPEN_ORDER_IDS_FIELD_NUMBER: _builtins.int
+    LOOK_FIELD_NUMBER: _builtins.int
+    BEGAN_NS_FIELD_NUMBER: _builtins.int
+    cash_micro: _builtins.int
+    look: _builtins.int
+    """Counts the looks of this process, so that two of them differ."""
+    began_ns: _builtins.int
+    """When the look began: what the agent heard of later may be missing in it."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def holdings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]: ...
+    @_builtins.property
+    def open_order_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        cash_micro: _builtins.int = ...,
+        holdings: _abc.Iterable[Global___Holding] | None = ...,
+        open_order_ids: _abc.Iterable[_builtins.str] | None = ...,
+        look: _builtins.int = ...,
+        began_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_ns", b"began_ns", "cash_micro", b"cash_micro", "holdings", b"holdings", "look", b"look", "meta", b"meta", "open_order_ids", b"open_order_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldingsSeen: _TypeAlias = HoldingsSeen  # noqa: Y015
+
+@_typing.final
+class Holding(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    token_id: _builtins.str
+    size_micro: _builtins.int
+    def __init__(
+        self,
+        *,
+        token_id: _builtins.str = ...,
+        size_micro: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["size_micro", b"size_micro", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Holding: _TypeAlias = Holding  # noqa: Y015
+
+@_typing.final
+class HoldingDifference(_message.Message):
+    """One holding (or the cash, where the token is empty) that is not what our fills add up to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    OURS_MICRO_FIELD_NUMBER: _builtins.int
+    PROVISIONAL_BOUGHT_MICRO_FIELD_NUMBER: _builtins.int
+    PROVISIONAL_SOLD_MICRO_FIELD_NUMBER: _builtins.int
+    VENUE_MICRO_FIELD_NUMBER: _builtins.int
+    ORDER_IDS_FIELD_NUMBER: _builtins.int
+    token_id: _builtins.str
+    condition_id: _builtins.str
+    ours_micro: _builtins.int
+    """Our standing fills, and how much of that is provisional on either side."""
+    provisional_bought_micro: _builtins.int
+    provisional_sold_micro: _builtins.int
+    venue_micro: _builtins.int
+    @_builtins.property
+    def order_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Orders that may explain it: unknown to us at the venue, or of ours without an end."""
+
+    def __init__(
+        self,
+        *,
+        token_id: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        ours_micro: _builtins.int = ...,
+        provisional_bought_micro: _builtins.int = ...,
+        provisional_sold_micro: _builtins.int = ...,
+        venue_micro: _builtins.int = ...,
+        order_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "order_ids", b"order_ids", "ours_micro", b"ours_micro", "provisional_bought_micro", b"provisional_bought_micro", "provisional_sold_micro", b"provisional_sold_micro", "token_id", b"token_id", "venue_micro", b"venue_micro"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldingDifference: _TypeAlias = HoldingDifference  # noqa: Y015
+
+@_typing.final
+class PositionsReconciled(_message.Message):
+    """What the venue holds for the wallet is what our fills add up to. `opening`: the first look,
+    which is taken as the balance to start from.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    WALLET_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    HOLDINGS_FIELD_NUMBER: _builtins.int
+    CASH_MICRO_FIELD_NUMBER: _builtins.int
+    OPENING_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    OPENING_HOLDINGS_FIELD_NUMBER: _builtins.int
+    wallet: _builtins.str
+    condition_id: _builtins.str
+    """Empty: it is about all markets."""
+    holdings: _builtins.int
+    cash_micro: _builtins.int
+    opening: _builtins.bool
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]: ...
+    @_builtins.property
+    def opening_holdings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]:
+        """What the fold starts from after an opening look."""
+
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        wallet: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        holdings: _builtins.int = ...,
+        cash_micro: _builtins.int = ...,
+        opening: _builtins.bool = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+        opening_holdings: _abc.Iterable[Global___Holding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_micro", b"cash_micro", "condition_id", b"condition_id", "holdings", b"holdings", "meta", b"meta", "opening", b"opening", "opening_holdings", b"opening_holdings", "reasons", b"reasons", "wallet", b"wallet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PositionsReconciled: _TypeAlias = PositionsReconciled  # noqa: Y015
+
+@_typing.final
+class ReconciliationFailed(_message.Message):
+    """They differ. `halted`: for the second look in a row, so no new order leaves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    WALLET_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    HALTED_FIELD_NUMBER: _builtins.int
+    LOOKS_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    wallet: _builtins.str
+    condition_id: _builtins.str
+    """Of the first difference."""
+    halted: _builtins.bool
+    looks: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___HoldingDifference]: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        wallet: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        halted: _builtins.bool = ...,
+        looks: _builtins.int = ...,
+        differences: _abc.Iterable[Global___HoldingDifference] | None = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "differences", b"differences", "halted", b"halted", "looks", b"looks", "meta", b"meta", "reasons", b"reasons", "wallet", b"wallet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReconciliationFailed: _TypeAlias = ReconciliationFailed  # noqa: Y015
