@@ -31,6 +31,9 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("resume", "whaletrader.commands.resume", "Trade again after a halt.", "local"),
     CommandRow("flatten", "whaletrader.commands.flatten", "Halt, and sell all.", "local"),
     CommandRow(
+        "exchange", "whaletrader.commands.exchange", "A Polymarket to test against.", "exchange"
+    ),
+    CommandRow(
         "doctor", "whaletrader.commands.doctor", "Check this machine; say what to do.", "local"
     ),
 )

@@ -23,6 +23,7 @@ from whaletrader.services.exchange.wire import (
     account,
     admin,
     books,
+    catalogue,
     data_api,
     gamma,
     orders,
@@ -57,6 +58,10 @@ def build(config: ExchangeConfig, wall_ns: WallClock = time.time_ns) -> Starlett
         lifespan=_lifespan,
     )
     app.add_middleware(BodyLimit, bytes_max=config.body_bytes_max)
+    if config.lists_defaults:
+        for market in catalogue.default_markets(wall_ns(), config.generation):
+            venue.exchange.list_market(market)
+        venue.publish()
     app.state.venue = venue
     return app
 

@@ -1,0 +1,127 @@
+"""What the exchange prints at start: its hosts, and snippets to paste for each official client.
+
+Pure text from a URL and the settings. Every Python snippet is run as it stands by a contract test.
+"""
+
+from __future__ import annotations
+
+from whaletrader.services.exchange.config import ExchangeConfig
+
+_PYTHON_CURRENT = """\
+import asyncio
+from dataclasses import replace
+from polymarket import AsyncSecureClient
+from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
+
+local = create_environment(name="local", config=replace(
+    PRODUCTION_CONFIG,
+    clob_url="{url}", gamma_url="{url}/gamma", data_url="{url}/data-api",
+    relayer_url="{url}/relayer",
+    clob_market_ws_url="{streams}/ws/market", clob_user_ws_url="{streams}/ws/user",
+    rtds_ws_url="{streams}/rtds", realtime_ws_url="{streams}/polybolt",
+))
+
+async def main(key: str, address: str) -> None:
+    async with await AsyncSecureClient.create(
+        private_key=key, wallet=address, environment=local
+    ) as client:
+        print(await client.get_balance_allowance(asset_type="COLLATERAL"))
+
+account = {account}
+asyncio.run(main(account["private_key"], account["address"]))
+"""
+
+_PYTHON_V2 = """\
+from py_clob_client_v2.client import ClobClient
+
+account = {account}
+client = ClobClient("{url}", chain_id=137, key=account["private_key"])
+client.set_api_creds(client.create_or_derive_api_key())
+print(client.get_open_orders())
+"""
+
+_PYTHON_LEGACY = """\
+from py_clob_client.client import ClobClient
+
+account = {account}
+client = ClobClient("{url}", chain_id=137, key=account["private_key"])
+client.set_api_creds(client.create_or_derive_api_creds())
+print(client.get_orders())
+"""
+
+_ACCOUNT = """\
+__import__("json").load(__import__("urllib.request").request.urlopen(
+    "{url}/admin/accounts", b'{{"collateral": "1000"}}'))"""
+
+_TYPESCRIPT_V2 = """\
+import {{ ClobClient }} from "@polymarket/clob-client-v2";
+const anonymous = new ClobClient({{ host: "{url}", chain: 137, signer }});
+const creds = await anonymous.createOrDeriveApiKey();
+const client = new ClobClient({{ host: "{url}", chain: 137, signer, creds }});
+"""
+
+_TYPESCRIPT_LEGACY = """\
+import {{ ClobClient }} from "@polymarket/clob-client";
+const creds = await new ClobClient("{url}", 137, signer).createOrDeriveApiKey();
+const client = new ClobClient("{url}", 137, signer, creds);
+"""
+
+_TYPESCRIPT_CURRENT = """\
+import {{ createSecureClient, production }} from "@polymarket/client";
+const environment = {{
+  ...production, name: "local",
+  clob: "{url}", gamma: "{url}/gamma", data: "{url}/data-api", relayer: "{url}/relayer",
+  clobMarketWs: "{streams}/ws/market", clobUserWs: "{streams}/ws/user", rtdsWs: "{streams}/rtds",
+}};
+const client = await createSecureClient({{ environment, signer, wallet: address }});
+"""
+
+
+def hosts(url: str) -> dict[str, str]:
+    """Return each of the venue's hosts by the name that clients give it."""
+    streams = url.replace("http", "ws", 1)
+    return {
+        "clob": url,
+        "gamma": f"{url}/gamma",
+        "data api": f"{url}/data-api",
+        "relayer": f"{url}/relayer",
+        "geoblock": f"{url}/api/geoblock",
+        "market ws": f"{streams}/ws/market",
+        "user ws": f"{streams}/ws/user",
+        "rtds ws": f"{streams}/rtds",
+        "polybolt ws": f"{streams}/polybolt",
+        "admin": f"{url}/admin",
+    }
+
+
+def snippets(url: str, config: ExchangeConfig) -> dict[str, str]:
+    """Return code to paste, by client; those that sign a generation that is not taken are out."""
+    words = {"url": url, "streams": url.replace("http", "ws", 1)}
+    words["account"] = _ACCOUNT.format(**words)
+    if config.generation == 1:
+        chosen = {
+            "Python, py-clob-client (legacy)": _PYTHON_LEGACY,
+            "TypeScript, @polymarket/clob-client (legacy)": _TYPESCRIPT_LEGACY,
+        }
+    else:
+        chosen = {
+            "Python, polymarket-client": _PYTHON_CURRENT,
+            "Python, py-clob-client-v2": _PYTHON_V2,
+            "TypeScript, @polymarket/client": _TYPESCRIPT_CURRENT,
+            "TypeScript, @polymarket/clob-client-v2": _TYPESCRIPT_V2,
+        }
+    return {name: code.format(**words) for name, code in chosen.items()}
+
+
+def welcome(url: str, config: ExchangeConfig) -> str:
+    """Return the block that follows the URL and the settings."""
+    lines = [f"{name + ':':<13}{address}" for name, address in hosts(url).items()]
+    lines.append("")
+    lines.append(
+        f'fund an account: curl -X POST {url}/admin/accounts -d \'{{"collateral":"1000"}}\''
+    )
+    lines.append('  (answers an address with its private key; give your own "address" instead)')
+    lines.append(f"bad weather:     curl {url}/admin/weather")
+    for name, code in snippets(url, config).items():
+        lines += ["", f"--- {name}", code.rstrip()]
+    return "\n".join(lines)
