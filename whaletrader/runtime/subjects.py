@@ -40,4 +40,44 @@ APPROVALS: Final = Subject(
     summary="Ask risk for an approval. Answered after the verdict is on the log; no answer is no.",
 )
 
-SUBJECTS: Final[tuple[Subject, ...]] = (APPROVALS,)
+BATCHES: Final = Subject(
+    name="risk.batch",
+    parameter="portfolio",
+    request=risk_pb2.BatchProposal,
+    replies=(risk_pb2.BatchVerdict,),
+    responder="risk",
+    deadline_s=0.25,
+    summary="Ask risk for approvals of legs that belong together: all of them, or none.",
+)
+
+MANDATES: Final = Subject(
+    name="risk.mandate",
+    parameter="portfolio",
+    request=risk_pb2.QuoteMandateProposal,
+    replies=(risk_pb2.QuoteMandate, risk_pb2.RejectedTrade),
+    responder="risk",
+    deadline_s=0.25,
+    summary="Ask risk to allow quoting of a token, bounded in inventory, size and time.",
+)
+
+CHECKS: Final = Subject(
+    name="risk.check",
+    parameter="condition_id",
+    request=risk_pb2.CheckProposal,
+    replies=(risk_pb2.CheckAnswered,),
+    responder="risk",
+    deadline_s=0.25,
+    summary="Ask what risk would answer to a proposal. Nothing is set aside.",
+)
+
+POLICIES: Final = Subject(
+    name="risk.policy",
+    parameter="portfolio",
+    request=risk_pb2.PolicyCommand,
+    replies=(risk_pb2.PolicyAnswered,),
+    responder="risk",
+    deadline_s=2.0,
+    summary="Show, propose, confirm or withdraw risk's limits. Answered once it is journaled.",
+)
+
+SUBJECTS: Final[tuple[Subject, ...]] = (APPROVALS, BATCHES, MANDATES, CHECKS, POLICIES)

@@ -134,7 +134,7 @@ _TRADING = (
     Topic(
         "trade.approved",
         "portfolio",
-        (risk_pb2.ApprovedTrade,),
+        (risk_pb2.ApprovedTrade, risk_pb2.QuoteMandate),
         retention_s=FOREVER,
         summary="Signed approvals: the only way to an order",
     ),
@@ -145,7 +145,18 @@ _TRADING = (
         retention_s=FOREVER,
         summary="Refused proposals with the rule that failed",
     ),
-    Topic("risk.alert", "portfolio", (risk_pb2.RiskAlerted,), summary="Limits near or over"),
+    Topic(
+        "risk.alert",
+        "portfolio",
+        (
+            risk_pb2.RiskAlerted,
+            risk_pb2.TradingStateChanged,
+            risk_pb2.PolicyChanged,
+            risk_pb2.CapitalPhaseChanged,
+            risk_pb2.RiskMeasured,
+        ),
+        summary="Limits near or over, states of the desk, its policy and its measures",
+    ),
     Topic("risk.derisk", "portfolio", (risk_pb2.DeriskOrdered,), summary="Reduce a position"),
     Topic(
         "order.events",

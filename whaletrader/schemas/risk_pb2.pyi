@@ -41,6 +41,100 @@ SEVERITY_WARNING: Severity.ValueType  # 2
 SEVERITY_CRITICAL: Severity.ValueType  # 3
 Global___Severity: _TypeAlias = Severity  # noqa: Y015
 
+class _ExposureKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ExposureKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExposureKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EXPOSURE_KIND_UNSPECIFIED: _ExposureKind.ValueType  # 0
+    EXPOSURE_KIND_RESERVED: _ExposureKind.ValueType  # 1
+    EXPOSURE_KIND_ANNOUNCED: _ExposureKind.ValueType  # 2
+    EXPOSURE_KIND_MATCHED: _ExposureKind.ValueType  # 3
+    EXPOSURE_KIND_CONFIRMED: _ExposureKind.ValueType  # 4
+    EXPOSURE_KIND_REVERSED: _ExposureKind.ValueType  # 5
+    EXPOSURE_KIND_CLOSED: _ExposureKind.ValueType  # 6
+    EXPOSURE_KIND_RELEASED: _ExposureKind.ValueType  # 7
+    EXPOSURE_KIND_SETTLED: _ExposureKind.ValueType  # 8
+
+class ExposureKind(_ExposureKind, metaclass=_ExposureKindEnumTypeWrapper): ...
+
+EXPOSURE_KIND_UNSPECIFIED: ExposureKind.ValueType  # 0
+EXPOSURE_KIND_RESERVED: ExposureKind.ValueType  # 1
+EXPOSURE_KIND_ANNOUNCED: ExposureKind.ValueType  # 2
+EXPOSURE_KIND_MATCHED: ExposureKind.ValueType  # 3
+EXPOSURE_KIND_CONFIRMED: ExposureKind.ValueType  # 4
+EXPOSURE_KIND_REVERSED: ExposureKind.ValueType  # 5
+EXPOSURE_KIND_CLOSED: ExposureKind.ValueType  # 6
+EXPOSURE_KIND_RELEASED: ExposureKind.ValueType  # 7
+EXPOSURE_KIND_SETTLED: ExposureKind.ValueType  # 8
+Global___ExposureKind: _TypeAlias = ExposureKind  # noqa: Y015
+
+class _DeskState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeskStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeskState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DESK_STATE_UNSPECIFIED: _DeskState.ValueType  # 0
+    DESK_STATE_NORMAL: _DeskState.ValueType  # 1
+    DESK_STATE_REDUCE: _DeskState.ValueType  # 2
+    """Buys are cut down."""
+    DESK_STATE_PAUSE: _DeskState.ValueType  # 3
+    """Nothing is bought for a while."""
+    DESK_STATE_HALT: _DeskState.ValueType  # 4
+    """Nothing is bought until a person resumes, or the cause's own exit condition holds."""
+    DESK_STATE_DELEVERAGE: _DeskState.ValueType  # 5
+    """As HALT, while a part of every holding is being sold."""
+    DESK_STATE_FLATTEN: _DeskState.ValueType  # 6
+    """Everything is being sold."""
+
+class DeskState(_DeskState, metaclass=_DeskStateEnumTypeWrapper):
+    """What the desk may do, from the least to the most restricted."""
+
+DESK_STATE_UNSPECIFIED: DeskState.ValueType  # 0
+DESK_STATE_NORMAL: DeskState.ValueType  # 1
+DESK_STATE_REDUCE: DeskState.ValueType  # 2
+"""Buys are cut down."""
+DESK_STATE_PAUSE: DeskState.ValueType  # 3
+"""Nothing is bought for a while."""
+DESK_STATE_HALT: DeskState.ValueType  # 4
+"""Nothing is bought until a person resumes, or the cause's own exit condition holds."""
+DESK_STATE_DELEVERAGE: DeskState.ValueType  # 5
+"""As HALT, while a part of every holding is being sold."""
+DESK_STATE_FLATTEN: DeskState.ValueType  # 6
+"""Everything is being sold."""
+Global___DeskState: _TypeAlias = DeskState  # noqa: Y015
+
+class _PolicyAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PolicyActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PolicyAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    POLICY_ACTION_UNSPECIFIED: _PolicyAction.ValueType  # 0
+    POLICY_ACTION_SHOW: _PolicyAction.ValueType  # 1
+    """Tell what is in force and what waits."""
+    POLICY_ACTION_PROPOSE: _PolicyAction.ValueType  # 2
+    """Put forward a document: what it tightens holds at once, what it loosens waits."""
+    POLICY_ACTION_CONFIRM: _PolicyAction.ValueType  # 3
+    """Confirm the document that waits, named by its digest."""
+    POLICY_ACTION_WITHDRAW: _PolicyAction.ValueType  # 4
+    """Take back the document that waits."""
+
+class PolicyAction(_PolicyAction, metaclass=_PolicyActionEnumTypeWrapper): ...
+
+POLICY_ACTION_UNSPECIFIED: PolicyAction.ValueType  # 0
+POLICY_ACTION_SHOW: PolicyAction.ValueType  # 1
+"""Tell what is in force and what waits."""
+POLICY_ACTION_PROPOSE: PolicyAction.ValueType  # 2
+"""Put forward a document: what it tightens holds at once, what it loosens waits."""
+POLICY_ACTION_CONFIRM: PolicyAction.ValueType  # 3
+"""Confirm the document that waits, named by its digest."""
+POLICY_ACTION_WITHDRAW: PolicyAction.ValueType  # 4
+"""Take back the document that waits."""
+Global___PolicyAction: _TypeAlias = PolicyAction  # noqa: Y015
+
 @_typing.final
 class TradeProposal(_message.Message):
     """What the orchestrator asks risk to approve."""
@@ -59,6 +153,8 @@ class TradeProposal(_message.Message):
     MAX_SIZE_MICRO_FIELD_NUMBER: _builtins.int
     FAIR_VALUE_MICRO_FIELD_NUMBER: _builtins.int
     DEADLINE_NS_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    LEADER_NOTIONAL_MICRO_FIELD_NUMBER: _builtins.int
     portfolio: _builtins.str
     leader: _builtins.str
     """The wallet that is copied; empty for a strategy of our own."""
@@ -75,6 +171,10 @@ class TradeProposal(_message.Message):
     """What we believe the share is worth: the win probability in millionths."""
     deadline_ns: _builtins.int
     """An answer after this moment is no answer."""
+    confidence_micro_ratio: _builtins.int
+    """How sure the proposer is of the fair value, in millionths; 0 means not told."""
+    leader_notional_micro: _builtins.int
+    """What the copied wallet traded itself, in micro-dollars; 0 means not told."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     def __init__(
@@ -92,10 +192,12 @@ class TradeProposal(_message.Message):
         max_size_micro: _builtins.int = ...,
         fair_value_micro: _builtins.int = ...,
         deadline_ns: _builtins.int = ...,
+        confidence_micro_ratio: _builtins.int = ...,
+        leader_notional_micro: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "deadline_ns", b"deadline_ns", "fair_value_micro", b"fair_value_micro", "leader", b"leader", "limit_price_micro", b"limit_price_micro", "max_size_micro", b"max_size_micro", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "side", b"side", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "confidence_micro_ratio", b"confidence_micro_ratio", "deadline_ns", b"deadline_ns", "fair_value_micro", b"fair_value_micro", "leader", b"leader", "leader_notional_micro", b"leader_notional_micro", "limit_price_micro", b"limit_price_micro", "max_size_micro", b"max_size_micro", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "side", b"side", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -304,6 +406,12 @@ class ExposureChanged(_message.Message):
     REALIZED_DELTA_MICRO_FIELD_NUMBER: _builtins.int
     CASH_DELTA_MICRO_FIELD_NUMBER: _builtins.int
     CLOSED_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    TRADE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
     portfolio: _builtins.str
     approval_id: _builtins.str
     condition_id: _builtins.str
@@ -319,6 +427,14 @@ class ExposureChanged(_message.Message):
     cash_delta_micro: _builtins.int
     closed: _builtins.bool
     """The approval can no longer be used."""
+    order_id: _builtins.str
+    """What it follows from: an order and a fill of it, if any, and which step of their life."""
+    trade_id: _builtins.str
+    kind: Global___ExposureKind.ValueType
+    strategy: _builtins.str
+    """What the exposure is counted under, beside its token, market and leader."""
+    category: _builtins.str
+    topic: _builtins.str
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     def __init__(
@@ -337,10 +453,16 @@ class ExposureChanged(_message.Message):
         realized_delta_micro: _builtins.int = ...,
         cash_delta_micro: _builtins.int = ...,
         closed: _builtins.bool = ...,
+        order_id: _builtins.str = ...,
+        trade_id: _builtins.str = ...,
+        kind: Global___ExposureKind.ValueType = ...,
+        strategy: _builtins.str = ...,
+        category: _builtins.str = ...,
+        topic: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "cash_delta_micro", b"cash_delta_micro", "closed", b"closed", "condition_id", b"condition_id", "cost_delta_micro", b"cost_delta_micro", "fee_delta_micro", b"fee_delta_micro", "leader", b"leader", "meta", b"meta", "portfolio", b"portfolio", "position_delta_micro", b"position_delta_micro", "realized_delta_micro", b"realized_delta_micro", "reserved_delta_micro", b"reserved_delta_micro", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "cash_delta_micro", b"cash_delta_micro", "category", b"category", "closed", b"closed", "condition_id", b"condition_id", "cost_delta_micro", b"cost_delta_micro", "fee_delta_micro", b"fee_delta_micro", "kind", b"kind", "leader", b"leader", "meta", b"meta", "order_id", b"order_id", "portfolio", b"portfolio", "position_delta_micro", b"position_delta_micro", "realized_delta_micro", b"realized_delta_micro", "reserved_delta_micro", b"reserved_delta_micro", "strategy", b"strategy", "token_id", b"token_id", "topic", b"topic", "trade_id", b"trade_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -348,7 +470,9 @@ Global___ExposureChanged: _TypeAlias = ExposureChanged  # noqa: Y015
 
 @_typing.final
 class TradingStateChanged(_message.Message):
-    """Private to risk: the halt state, as folded from the control topic and its own rules."""
+    """The desk went from one state to another (topic risk.alert). Execution keeps private ones of its
+    own, of what the control topic orders.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -357,12 +481,32 @@ class TradingStateChanged(_message.Message):
     HALTED_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    UNTIL_NS_FIELD_NUMBER: _builtins.int
+    NEEDS_PERSON_FIELD_NUMBER: _builtins.int
+    EXIT_CONDITION_FIELD_NUMBER: _builtins.int
+    SIZE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     portfolio: _builtins.str
     halted: _builtins.bool
     rule: _builtins.str
+    """The cause: an alert's code."""
     detail: _builtins.str
+    state: Global___DeskState.ValueType
+    previous: Global___DeskState.ValueType
+    until_ns: _builtins.int
+    """When the state ends by itself; 0 if it does not."""
+    needs_person: _builtins.bool
+    """Whether only a person ends it."""
+    exit_condition: _builtins.str
+    """How it ends, in words."""
+    size_micro_ratio: _builtins.int
+    """What buys are cut down to."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]: ...
     def __init__(
         self,
         *,
@@ -371,11 +515,758 @@ class TradingStateChanged(_message.Message):
         halted: _builtins.bool = ...,
         rule: _builtins.str = ...,
         detail: _builtins.str = ...,
+        state: Global___DeskState.ValueType = ...,
+        previous: Global___DeskState.ValueType = ...,
+        until_ns: _builtins.int = ...,
+        needs_person: _builtins.bool = ...,
+        exit_condition: _builtins.str = ...,
+        size_micro_ratio: _builtins.int = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "halted", b"halted", "meta", b"meta", "portfolio", b"portfolio", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "exit_condition", b"exit_condition", "halted", b"halted", "meta", b"meta", "needs_person", b"needs_person", "portfolio", b"portfolio", "previous", b"previous", "reasons", b"reasons", "rule", b"rule", "size_micro_ratio", b"size_micro_ratio", "state", b"state", "until_ns", b"until_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TradingStateChanged: _TypeAlias = TradingStateChanged  # noqa: Y015
+
+@_typing.final
+class PolicyCommand(_message.Message):
+    """Request on risk.policy.<portfolio>, and what a starting process tells of its file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    FROM_FILE_FIELD_NUMBER: _builtins.int
+    STARTING_CASH_MICRO_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    action: Global___PolicyAction.ValueType
+    document: _builtins.str
+    """JSON: the names and values of a policy file."""
+    digest: _builtins.str
+    """CONFIRM and WITHDRAW: the document that is meant."""
+    operator: _builtins.str
+    note: _builtins.str
+    from_file: _builtins.bool
+    """Told by a starting process: it opens the portfolio if nothing did so before."""
+    starting_cash_micro: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        action: Global___PolicyAction.ValueType = ...,
+        document: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        note: _builtins.str = ...,
+        from_file: _builtins.bool = ...,
+        starting_cash_micro: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "digest", b"digest", "document", b"document", "from_file", b"from_file", "meta", b"meta", "note", b"note", "operator", b"operator", "portfolio", b"portfolio", "starting_cash_micro", b"starting_cash_micro"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyCommand: _TypeAlias = PolicyCommand  # noqa: Y015
+
+@_typing.final
+class PolicyDifference(_message.Message):
+    """One limit that differs between two policies, as text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    LOOSENS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    before: _builtins.str
+    after: _builtins.str
+    loosens: _builtins.bool
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+        loosens: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "loosens", b"loosens", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyDifference: _TypeAlias = PolicyDifference  # noqa: Y015
+
+@_typing.final
+class PolicyAnswered(_message.Message):
+    """Answer to a PolicyCommand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    ACCEPTED_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    PENDING_DOCUMENT_FIELD_NUMBER: _builtins.int
+    PENDING_DIGEST_FIELD_NUMBER: _builtins.int
+    PENDING_UNTIL_NS_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    accepted: _builtins.bool
+    detail: _builtins.str
+    """What was done, or why not."""
+    document: _builtins.str
+    """In force, and waiting; digests are empty where there is none."""
+    digest: _builtins.str
+    pending_document: _builtins.str
+    pending_digest: _builtins.str
+    pending_until_ns: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyDifference]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        accepted: _builtins.bool = ...,
+        detail: _builtins.str = ...,
+        document: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        pending_document: _builtins.str = ...,
+        pending_digest: _builtins.str = ...,
+        pending_until_ns: _builtins.int = ...,
+        differences: _abc.Iterable[Global___PolicyDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "detail", b"detail", "differences", b"differences", "digest", b"digest", "document", b"document", "meta", b"meta", "pending_digest", b"pending_digest", "pending_document", b"pending_document", "pending_until_ns", b"pending_until_ns", "portfolio", b"portfolio"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyAnswered: _TypeAlias = PolicyAnswered  # noqa: Y015
+
+@_typing.final
+class PolicyChanged(_message.Message):
+    """The policy in force, or the one that waits, changed (topic risk.alert). The first opens the
+    portfolio.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    PENDING_DOCUMENT_FIELD_NUMBER: _builtins.int
+    PENDING_DIGEST_FIELD_NUMBER: _builtins.int
+    PENDING_OPERATOR_FIELD_NUMBER: _builtins.int
+    PENDING_UNTIL_NS_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    FILE_DIGEST_FIELD_NUMBER: _builtins.int
+    STARTING_CASH_MICRO_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    document: _builtins.str
+    digest: _builtins.str
+    version: _builtins.int
+    operator: _builtins.str
+    note: _builtins.str
+    pending_document: _builtins.str
+    """Empty when nothing waits."""
+    pending_digest: _builtins.str
+    pending_operator: _builtins.str
+    pending_until_ns: _builtins.int
+    file_digest: _builtins.str
+    """The last document that a starting process told."""
+    starting_cash_micro: _builtins.int
+    """On the first one only."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyDifference]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        document: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        version: _builtins.int = ...,
+        operator: _builtins.str = ...,
+        note: _builtins.str = ...,
+        pending_document: _builtins.str = ...,
+        pending_digest: _builtins.str = ...,
+        pending_operator: _builtins.str = ...,
+        pending_until_ns: _builtins.int = ...,
+        differences: _abc.Iterable[Global___PolicyDifference] | None = ...,
+        file_digest: _builtins.str = ...,
+        starting_cash_micro: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "digest", b"digest", "document", b"document", "file_digest", b"file_digest", "meta", b"meta", "note", b"note", "operator", b"operator", "pending_digest", b"pending_digest", "pending_document", b"pending_document", "pending_operator", b"pending_operator", "pending_until_ns", b"pending_until_ns", "portfolio", b"portfolio", "starting_cash_micro", b"starting_cash_micro", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyChanged: _TypeAlias = PolicyChanged  # noqa: Y015
+
+@_typing.final
+class LeaderBarred(_message.Message):
+    """Private to risk: buys that copy this wallet are refused from now on, or allowed again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    WALLET_FIELD_NUMBER: _builtins.int
+    BARRED_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    wallet: _builtins.str
+    barred: _builtins.bool
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        wallet: _builtins.str = ...,
+        barred: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["barred", b"barred", "meta", b"meta", "portfolio", b"portfolio", "wallet", b"wallet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaderBarred: _TypeAlias = LeaderBarred  # noqa: Y015
+
+@_typing.final
+class PositionWatched(_message.Message):
+    """Private to risk: the best price that was seen since a holding was opened, or an exit of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    LEADER_FIELD_NUMBER: _builtins.int
+    PEAK_MICRO_FIELD_NUMBER: _builtins.int
+    EXIT_RULE_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    token_id: _builtins.str
+    leader: _builtins.str
+    peak_micro: _builtins.int
+    exit_rule: _builtins.str
+    """Set when an exit was put up: the rule."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        leader: _builtins.str = ...,
+        peak_micro: _builtins.int = ...,
+        exit_rule: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exit_rule", b"exit_rule", "leader", b"leader", "meta", b"meta", "peak_micro", b"peak_micro", "portfolio", b"portfolio", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PositionWatched: _TypeAlias = PositionWatched  # noqa: Y015
+
+@_typing.final
+class CapitalPhaseChanged(_message.Message):
+    """The share of the capital that may be deployed changed (topic risk.alert)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    CAPITAL_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    phase: _builtins.int
+    previous: _builtins.int
+    capital_micro_ratio: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        phase: _builtins.int = ...,
+        previous: _builtins.int = ...,
+        capital_micro_ratio: _builtins.int = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital_micro_ratio", b"capital_micro_ratio", "meta", b"meta", "phase", b"phase", "portfolio", b"portfolio", "previous", b"previous", "reasons", b"reasons"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CapitalPhaseChanged: _TypeAlias = CapitalPhaseChanged  # noqa: Y015
+
+@_typing.final
+class LimitUtilisation(_message.Message):
+    """How much of a limit is used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    USED_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    key: _builtins.str
+    """The market, leader, strategy, category or topic that uses most of it; empty for the desk."""
+    value: _builtins.int
+    limit: _builtins.int
+    unit: _common_pb2.Unit.ValueType
+    used_micro_ratio: _builtins.int
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        key: _builtins.str = ...,
+        value: _builtins.int = ...,
+        limit: _builtins.int = ...,
+        unit: _common_pb2.Unit.ValueType = ...,
+        used_micro_ratio: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "limit", b"limit", "rule", b"rule", "unit", b"unit", "used_micro_ratio", b"used_micro_ratio", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LimitUtilisation: _TypeAlias = LimitUtilisation  # noqa: Y015
+
+@_typing.final
+class RiskMeasured(_message.Message):
+    """The desk at one moment, marked to the last trades (topic risk.alert, at a bounded rate)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STATE_RULE_FIELD_NUMBER: _builtins.int
+    EXIT_CONDITION_FIELD_NUMBER: _builtins.int
+    NEEDS_PERSON_FIELD_NUMBER: _builtins.int
+    CASH_MICRO_FIELD_NUMBER: _builtins.int
+    POSITIONS_COST_MICRO_FIELD_NUMBER: _builtins.int
+    POSITIONS_VALUE_MICRO_FIELD_NUMBER: _builtins.int
+    RESERVED_MICRO_FIELD_NUMBER: _builtins.int
+    EXPOSURE_MICRO_FIELD_NUMBER: _builtins.int
+    EQUITY_MICRO_FIELD_NUMBER: _builtins.int
+    HIGH_WATER_MICRO_FIELD_NUMBER: _builtins.int
+    DRAWDOWN_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    DAY_LOSS_MICRO_FIELD_NUMBER: _builtins.int
+    WEEK_LOSS_MICRO_FIELD_NUMBER: _builtins.int
+    LOSSES_IN_ROW_FIELD_NUMBER: _builtins.int
+    OPEN_POSITIONS_FIELD_NUMBER: _builtins.int
+    VAR_99_MICRO_FIELD_NUMBER: _builtins.int
+    CVAR_975_MICRO_FIELD_NUMBER: _builtins.int
+    MODIFIED_VAR_99_MICRO_FIELD_NUMBER: _builtins.int
+    HISTORICAL_VAR_99_MICRO_FIELD_NUMBER: _builtins.int
+    WORST_CASE_MICRO_FIELD_NUMBER: _builtins.int
+    CORRELATION_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    DIVERSIFICATION_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    PHASE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    POLICY_DIGEST_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    VAR_EXCEPTIONS_FIELD_NUMBER: _builtins.int
+    VAR_DAYS_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    state: Global___DeskState.ValueType
+    state_rule: _builtins.str
+    exit_condition: _builtins.str
+    needs_person: _builtins.bool
+    cash_micro: _builtins.int
+    positions_cost_micro: _builtins.int
+    positions_value_micro: _builtins.int
+    reserved_micro: _builtins.int
+    exposure_micro: _builtins.int
+    equity_micro: _builtins.int
+    high_water_micro: _builtins.int
+    drawdown_micro_ratio: _builtins.int
+    day_loss_micro: _builtins.int
+    week_loss_micro: _builtins.int
+    losses_in_row: _builtins.int
+    open_positions: _builtins.int
+    var_99_micro: _builtins.int
+    """One day ahead, losses positive, from the scenarios of the positions."""
+    cvar_975_micro: _builtins.int
+    modified_var_99_micro: _builtins.int
+    historical_var_99_micro: _builtins.int
+    """One day ahead, from the desk's own history; 0 while it is too short."""
+    worst_case_micro: _builtins.int
+    correlation_micro_ratio: _builtins.int
+    """Weighted mean of the correlations of the positions, and the score in millionths."""
+    diversification_micro_ratio: _builtins.int
+    phase: _builtins.int
+    phase_micro_ratio: _builtins.int
+    policy_digest: _builtins.str
+    var_exceptions: _builtins.int
+    """Days on which the loss was above the VaR that was told the day before, and days compared."""
+    var_days: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___LimitUtilisation]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        state: Global___DeskState.ValueType = ...,
+        state_rule: _builtins.str = ...,
+        exit_condition: _builtins.str = ...,
+        needs_person: _builtins.bool = ...,
+        cash_micro: _builtins.int = ...,
+        positions_cost_micro: _builtins.int = ...,
+        positions_value_micro: _builtins.int = ...,
+        reserved_micro: _builtins.int = ...,
+        exposure_micro: _builtins.int = ...,
+        equity_micro: _builtins.int = ...,
+        high_water_micro: _builtins.int = ...,
+        drawdown_micro_ratio: _builtins.int = ...,
+        day_loss_micro: _builtins.int = ...,
+        week_loss_micro: _builtins.int = ...,
+        losses_in_row: _builtins.int = ...,
+        open_positions: _builtins.int = ...,
+        var_99_micro: _builtins.int = ...,
+        cvar_975_micro: _builtins.int = ...,
+        modified_var_99_micro: _builtins.int = ...,
+        historical_var_99_micro: _builtins.int = ...,
+        worst_case_micro: _builtins.int = ...,
+        correlation_micro_ratio: _builtins.int = ...,
+        diversification_micro_ratio: _builtins.int = ...,
+        phase: _builtins.int = ...,
+        phase_micro_ratio: _builtins.int = ...,
+        policy_digest: _builtins.str = ...,
+        limits: _abc.Iterable[Global___LimitUtilisation] | None = ...,
+        var_exceptions: _builtins.int = ...,
+        var_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_micro", b"cash_micro", "correlation_micro_ratio", b"correlation_micro_ratio", "cvar_975_micro", b"cvar_975_micro", "day_loss_micro", b"day_loss_micro", "diversification_micro_ratio", b"diversification_micro_ratio", "drawdown_micro_ratio", b"drawdown_micro_ratio", "equity_micro", b"equity_micro", "exit_condition", b"exit_condition", "exposure_micro", b"exposure_micro", "high_water_micro", b"high_water_micro", "historical_var_99_micro", b"historical_var_99_micro", "limits", b"limits", "losses_in_row", b"losses_in_row", "meta", b"meta", "modified_var_99_micro", b"modified_var_99_micro", "needs_person", b"needs_person", "open_positions", b"open_positions", "phase", b"phase", "phase_micro_ratio", b"phase_micro_ratio", "policy_digest", b"policy_digest", "portfolio", b"portfolio", "positions_cost_micro", b"positions_cost_micro", "positions_value_micro", b"positions_value_micro", "reserved_micro", b"reserved_micro", "state", b"state", "state_rule", b"state_rule", "var_99_micro", b"var_99_micro", "var_days", b"var_days", "var_exceptions", b"var_exceptions", "week_loss_micro", b"week_loss_micro", "worst_case_micro", b"worst_case_micro"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RiskMeasured: _TypeAlias = RiskMeasured  # noqa: Y015
+
+@_typing.final
+class BatchProposal(_message.Message):
+    """Request on risk.batch.<portfolio>: legs that make sense together only."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    LEGS_FIELD_NUMBER: _builtins.int
+    DEADLINE_NS_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    deadline_ns: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TradeProposal]:
+        """Each with an id of its own; the batch's deadline holds for all."""
+
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        legs: _abc.Iterable[Global___TradeProposal] | None = ...,
+        deadline_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline_ns", b"deadline_ns", "legs", b"legs", "meta", b"meta", "portfolio", b"portfolio"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchProposal: _TypeAlias = BatchProposal  # noqa: Y015
+
+@_typing.final
+class BatchVerdict(_message.Message):
+    """Answer to a BatchProposal: every leg is approved, in the same proportion of what was asked, or
+    none is.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    APPROVED_FIELD_NUMBER: _builtins.int
+    APPROVALS_FIELD_NUMBER: _builtins.int
+    FAILED_PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    SCALE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    portfolio: _builtins.str
+    approved: _builtins.bool
+    failed_proposal_id: _builtins.str
+    """The leg that failed, and why."""
+    rule: _builtins.str
+    scale_micro_ratio: _builtins.int
+    """Of the sizes that were asked, how much was approved."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def approvals(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApprovedTrade]: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        batch_id: _builtins.str = ...,
+        portfolio: _builtins.str = ...,
+        approved: _builtins.bool = ...,
+        approvals: _abc.Iterable[Global___ApprovedTrade] | None = ...,
+        failed_proposal_id: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+        scale_micro_ratio: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "approved", b"approved", "batch_id", b"batch_id", "failed_proposal_id", b"failed_proposal_id", "meta", b"meta", "portfolio", b"portfolio", "reasons", b"reasons", "rule", b"rule", "scale_micro_ratio", b"scale_micro_ratio"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchVerdict: _TypeAlias = BatchVerdict  # noqa: Y015
+
+@_typing.final
+class QuoteMandateProposal(_message.Message):
+    """Request on risk.mandate.<portfolio>: to quote one token for a while within bounds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_INDEX_FIELD_NUMBER: _builtins.int
+    BID_MICRO_MAX_FIELD_NUMBER: _builtins.int
+    ASK_MICRO_MIN_FIELD_NUMBER: _builtins.int
+    INVENTORY_MICRO_MAX_FIELD_NUMBER: _builtins.int
+    SIZE_MICRO_MAX_FIELD_NUMBER: _builtins.int
+    DURATION_NS_FIELD_NUMBER: _builtins.int
+    DEADLINE_NS_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    strategy: _builtins.str
+    condition_id: _builtins.str
+    token_id: _builtins.str
+    outcome_index: _builtins.int
+    bid_micro_max: _builtins.int
+    """Never bid above, never ask below."""
+    ask_micro_min: _builtins.int
+    inventory_micro_max: _builtins.int
+    """The most that may be held, and that one order on either side may be for."""
+    size_micro_max: _builtins.int
+    duration_ns: _builtins.int
+    deadline_ns: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        strategy: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        outcome_index: _builtins.int = ...,
+        bid_micro_max: _builtins.int = ...,
+        ask_micro_min: _builtins.int = ...,
+        inventory_micro_max: _builtins.int = ...,
+        size_micro_max: _builtins.int = ...,
+        duration_ns: _builtins.int = ...,
+        deadline_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask_micro_min", b"ask_micro_min", "bid_micro_max", b"bid_micro_max", "condition_id", b"condition_id", "deadline_ns", b"deadline_ns", "duration_ns", b"duration_ns", "inventory_micro_max", b"inventory_micro_max", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "size_micro_max", b"size_micro_max", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuoteMandateProposal: _TypeAlias = QuoteMandateProposal  # noqa: Y015
+
+@_typing.final
+class QuoteMandate(_message.Message):
+    """Risk's yes to quoting (topic trade.approved), signed like an approval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_INDEX_FIELD_NUMBER: _builtins.int
+    BID_MICRO_MAX_FIELD_NUMBER: _builtins.int
+    ASK_MICRO_MIN_FIELD_NUMBER: _builtins.int
+    INVENTORY_MICRO_MAX_FIELD_NUMBER: _builtins.int
+    SIZE_MICRO_MAX_FIELD_NUMBER: _builtins.int
+    EXPIRES_NS_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    approval_id: _builtins.str
+    proposal_id: _builtins.str
+    portfolio: _builtins.str
+    strategy: _builtins.str
+    condition_id: _builtins.str
+    token_id: _builtins.str
+    outcome_index: _builtins.int
+    bid_micro_max: _builtins.int
+    ask_micro_min: _builtins.int
+    inventory_micro_max: _builtins.int
+    size_micro_max: _builtins.int
+    expires_ns: _builtins.int
+    key_id: _builtins.str
+    signature: _builtins.bytes
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        approval_id: _builtins.str = ...,
+        proposal_id: _builtins.str = ...,
+        portfolio: _builtins.str = ...,
+        strategy: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        outcome_index: _builtins.int = ...,
+        bid_micro_max: _builtins.int = ...,
+        ask_micro_min: _builtins.int = ...,
+        inventory_micro_max: _builtins.int = ...,
+        size_micro_max: _builtins.int = ...,
+        expires_ns: _builtins.int = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+        key_id: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "ask_micro_min", b"ask_micro_min", "bid_micro_max", b"bid_micro_max", "condition_id", b"condition_id", "expires_ns", b"expires_ns", "inventory_micro_max", b"inventory_micro_max", "key_id", b"key_id", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "proposal_id", b"proposal_id", "reasons", b"reasons", "signature", b"signature", "size_micro_max", b"size_micro_max", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuoteMandate: _TypeAlias = QuoteMandate  # noqa: Y015
+
+@_typing.final
+class CheckProposal(_message.Message):
+    """Request on risk.check.<condition id>: what would be answered now. Nothing is set aside."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PROPOSAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def proposal(self) -> Global___TradeProposal: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        proposal: Global___TradeProposal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "proposal", b"proposal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "proposal", b"proposal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckProposal: _TypeAlias = CheckProposal  # noqa: Y015
+
+@_typing.final
+class CheckAnswered(_message.Message):
+    """Answer to a CheckProposal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    APPROVED_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    LIMIT_PRICE_MICRO_FIELD_NUMBER: _builtins.int
+    SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    RESERVE_MICRO_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    approved: _builtins.bool
+    rule: _builtins.str
+    limit_price_micro: _builtins.int
+    size_micro: _builtins.int
+    reserve_micro: _builtins.int
+    state: Global___DeskState.ValueType
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Reason]: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        approved: _builtins.bool = ...,
+        rule: _builtins.str = ...,
+        limit_price_micro: _builtins.int = ...,
+        size_micro: _builtins.int = ...,
+        reserve_micro: _builtins.int = ...,
+        state: Global___DeskState.ValueType = ...,
+        reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "limit_price_micro", b"limit_price_micro", "meta", b"meta", "reasons", b"reasons", "reserve_micro", b"reserve_micro", "rule", b"rule", "size_micro", b"size_micro", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckAnswered: _TypeAlias = CheckAnswered  # noqa: Y015
