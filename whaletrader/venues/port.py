@@ -5,13 +5,15 @@ and raise the errors of `venues.errors`; nothing of a venue's vocabulary passes 
 as a detail for people.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from whaletrader.schemas import order_pb2
 from whaletrader.venues.approval import VerifiedApproval
+from whaletrader.venues.capabilities import Capabilities
+from whaletrader.venues.terms import Collateral, MarketTerms, OrderBook, Region
 
 
 class OrderState(StrEnum):
@@ -25,24 +27,33 @@ class OrderState(StrEnum):
 
 
 class FillState(StrEnum):
-    """How far a fill is settled. Matched, mined and retrying are all provisional."""
+    """How far a fill is settled. All but the last two are provisional.
+
+    MINED: on chain, not final yet. RETRYING: the settlement failed once and is tried again.
+    """
 
     PROVISIONAL = "provisional"
+    MINED = "mined"
+    RETRYING = "retrying"
     CONFIRMED = "confirmed"
     FAILED = "failed"
 
     @property
     def is_final(self) -> bool:
-        return self is not FillState.PROVISIONAL
+        return self in (FillState.CONFIRMED, FillState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The venue took the order. `is_matched`: some of it was filled on arrival."""
+    """The venue took the order. `is_matched`: some of it was filled on arrival, or will be.
+
+    `is_delayed`: held back by the market's delay; it neither rests nor has it traded yet.
+    """
 
     order_id: str
     venue_status: str
     is_matched: bool
+    is_delayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +113,27 @@ class TradeChanged:
     trade_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A heartbeat that the venue took. `has_lapsed`: the chain had ended before it, so every
+    order may have been cancelled: look at them."""
+
+    has_lapsed: bool
+
+
 StreamEvent = StreamOpened | OrderPlaced | TradeChanged | VenueOrder | VenueFill
 
 
 class Venue(Protocol):
-    """One wallet at one venue."""
+    """One wallet at one venue. What raises names its errors; every read may be repeated."""
 
     @property
     def wallet(self) -> str:
         """The wallet's address in lower case; known before any connection."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this venue can do; constant."""
 
     def prepare(self, order: order_pb2.OrderAnnounced) -> str:
         """Return the id that the venue will give to this order. Pure; ignores `order_id`.
@@ -118,16 +141,46 @@ class Venue(Protocol):
         Raises VenueRefused if the terms cannot be expressed at the venue.
         """
 
+    def fit_size(self, order: order_pb2.OrderAnnounced) -> int:
+        """Return the largest size in micro-shares, not above the order's, that the venue can
+        express at its price, side and type; 0 if there is none. Pure."""
+
     async def submit(
-        self, approval: VerifiedApproval, order: order_pb2.OrderAnnounced
+        self,
+        approval: VerifiedApproval,
+        order: order_pb2.OrderAnnounced,
+        *,
+        before_send: Callable[[], None] | None = None,
     ) -> Placement:
         """Send an announced order. Sending the same one twice places it once.
+
+        A remote signer takes its time: `before_send` is called when the order is signed, with
+        nothing awaited between it and the request; what it raises is passed on, nothing sent.
 
         Raises VenueRefused, AlreadyPlaced, VenueUnavailable, OutcomeUnknown, VenueStop.
         """
 
     async def cancel(self, order_id: str) -> Cancellation:
         """Take an order off the book. Raises VenueUnavailable, OutcomeUnknown, VenueStop."""
+
+    async def cancel_all(self) -> list[Cancellation]:
+        """Take every order of the wallet off the books; return those that the venue names.
+
+        Raises VenueUnavailable, OutcomeUnknown, VenueStop.
+        """
+
+    async def cancel_market(self, condition_id: str, token_id: str = "") -> list[Cancellation]:
+        """Take the wallet's orders in one market, or in one of its tokens, off the book.
+
+        Raises VenueUnavailable, OutcomeUnknown, VenueStop.
+        """
+
+    async def heartbeat(self) -> Heartbeat:
+        """Tell the venue that we live. After the first, silence cancels all our orders.
+
+        How long a silence may last, and how often to call, is in `capabilities`.
+        Raises VenueUnavailable, OutcomeUnknown, VenueStop.
+        """
 
     async def order(self, order_id: str) -> VenueOrder | None:
         """Return the order, or None if the venue has none under this id on record.
@@ -151,8 +204,33 @@ class Venue(Protocol):
     async def cash_micro(self) -> int:
         """Return the free and reserved collateral. Raises VenueUnavailable, VenueStop."""
 
+    async def collateral(self) -> Collateral:
+        """Return balance and allowances. Raises VenueUnavailable, VenueStop."""
+
     async def shares_micro(self, token_id: str) -> int:
         """Return how much of a token the wallet holds. Raises VenueUnavailable, VenueStop."""
+
+    async def positions(self, also: Collection[str] = ()) -> dict[str, int]:
+        """Return what the wallet holds of each token, in micro-shares, nothing for none.
+
+        The list of tokens may lag; the amounts do not. Tokens of `also` are looked at even if the
+        list does not name them. Raises VenueUnavailable, VenueStop.
+        """
+
+    async def book(self, token_id: str) -> OrderBook:
+        """Return a token's book. Raises VenueRefused (unknown token), VenueUnavailable."""
+
+    async def terms(self, condition_id: str) -> MarketTerms:
+        """Return a market's terms as they are now. Raises VenueRefused, VenueUnavailable."""
+
+    async def server_time_ns(self) -> int:
+        """Return the venue's clock, to its own precision. Raises VenueUnavailable."""
+
+    async def region(self) -> Region:
+        """Return what the venue says of where we are. Raises VenueUnavailable."""
+
+    async def is_closed_only(self) -> bool:
+        """Whether the account may only close positions. Raises VenueUnavailable, VenueStop."""
 
     def events(self) -> AsyncIterator[StreamEvent]:
         """Yield what the venue tells of our orders; begins with StreamOpened.

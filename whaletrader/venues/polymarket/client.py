@@ -20,10 +20,11 @@ from polymarket.streams import SubscriptionHandle, UserEvent
 from whaletrader.venues.errors import VenueStop
 from whaletrader.venues.polymarket.answers import of_reading
 from whaletrader.venues.polymarket.order_hash import Contracts
+from whaletrader.venues.polymarket.reads import PRODUCTION_GEOBLOCK, Hosts
 from whaletrader.venues.polymarket.signer import LocalSigner
 
 # Signature types by the client's name of the wallet's kind.
-SIGNATURE_TYPES: Final = {"EOA": 0, "POLY_PROXY": 1, "GNOSIS_SAFE": 2}
+SIGNATURE_TYPES: Final = {"EOA": 0, "POLY_PROXY": 1, "GNOSIS_SAFE": 2, "DEPOSIT_WALLET": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,19 @@ def environment_at(exchange_url: str) -> Environment:
     return create_environment(name="local", config=config)
 
 
+def hosts_of(environment: Environment, geoblock_url: str = "") -> Hosts:
+    """Return where the reads go that the client does not offer."""
+    config: EnvironmentConfig = environment._config
+    is_production = config.clob_url == PRODUCTION_CONFIG.clob_url
+    beside = PRODUCTION_GEOBLOCK if is_production else f"{config.clob_url}/api/geoblock"
+    return Hosts(
+        clob=config.clob_url,
+        gamma=config.gamma_url,
+        relayer=config.relayer_url,
+        geoblock=geoblock_url or beside,
+    )
+
+
 def contracts_of(environment: Environment) -> Contracts:
     """Return what orders are signed for in an environment."""
     config: EnvironmentConfig = environment._config
@@ -90,7 +104,7 @@ async def connect(
         await client.close()
         raise VenueStop(
             f"wallet {wallet} is a {client.wallet_type} and its orders are to be signed as "
-            f"type {signature_type}; types 0, 1 and 2 are supported"
+            f"type {signature_type}"
         )
     return client
 

@@ -4,7 +4,7 @@ Only coincurve (libsecp256k1) is accepted: the pure Python curve takes tens of m
 order, which is worth more than the edge that is being traded.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 import coincurve
 from eth_keys.backends.coincurve import is_coincurve_available
@@ -17,6 +17,20 @@ from whaletrader.venues.errors import VenueStop
 # Account 0 of the test mnemonic that every Ethereum development chain funds. Public knowledge:
 # it can hold nothing of value, and only the demo may use it.
 DEVELOPMENT_KEY: Final = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+
+
+class Signer(Protocol):
+    """Signs 32-byte digests with one secp256k1 key."""
+
+    @property
+    def address(self) -> str:
+        """The key's own address, checksummed."""
+
+    async def sign(self, digest: bytes) -> bytes:
+        """Return 65 bytes: r, s (low), v (27 or 28).
+
+        Raises VenueUnavailable (nothing was signed, try later), SignerFailed.
+        """
 
 
 class LocalSigner:
@@ -38,10 +52,14 @@ class LocalSigner:
     def __repr__(self) -> str:
         return f"LocalSigner(address={self.address}, key=<redacted>)"
 
-    def sign(self, digest: bytes) -> str:
-        """Return the 65-byte signature r, s, v as 0x hex; v is 27 or 28, s is low."""
-        raw = self._key.sign_recoverable(digest, hasher=None)
-        return "0x" + raw[:64].hex() + bytes([raw[64] + 27]).hex()
+    async def sign(self, digest: bytes) -> bytes:
+        """Return r, s, v. Awaits nothing: whoever calls it is not interrupted."""
+        return self.sign_now(digest)
+
+    def sign_now(self, digest: bytes) -> bytes:
+        """Return r, s (low), v (27 or 28)."""
+        raw: bytes = self._key.sign_recoverable(digest, hasher=None)
+        return raw[:64] + bytes([raw[64] + 27])
 
     def reveal(self) -> str:
         """Return the key for the official client, which signs its logins itself."""

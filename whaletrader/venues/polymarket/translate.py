@@ -10,7 +10,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from polymarket.models.clob.account import ClobTrade, MakerOrder, OpenOrder
+from polymarket.models.clob.account import (
+    BalanceAllowance,
+    ClobTrade,
+    MakerOrder,
+    OpenOrder,
+)
+from polymarket.models.clob.cancel import CancelOrdersResponse
+from polymarket.models.clob.order_book import OrderBook, OrderBookLevel
 from polymarket.models.clob.user_events import (
     UserEvent,
     UserOrderEvent,
@@ -20,7 +27,9 @@ from polymarket.models.clob.user_events import (
 )
 
 from whaletrader.domain.money import MICRO
+from whaletrader.venues import terms
 from whaletrader.venues.port import (
+    Cancellation,
     FillState,
     OrderPlaced,
     OrderState,
@@ -40,6 +49,7 @@ _STATES: Final = {
     "FAILED": FillState.FAILED,
 }
 _OPEN_WORDS: Final = ("LIVE", "DELAYED", "UNMATCHED")
+_GONE_WORDS: Final = ("not found", "already canceled", "already matched", "canceled or matched")
 _EXPIRED_WORDS: Final = ("CANCELED_EXPIRED_ORDER", "CANCELED_ORDER_TIMED_OUT")
 
 
@@ -51,6 +61,51 @@ def micro(value: Decimal) -> int:
 def ns(moment: datetime | None) -> int:
     """Return UTC epoch nanoseconds, 0 for a moment that the venue does not tell."""
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000 if moment else 0
+
+
+def book_of(book: OrderBook) -> terms.OrderBook:
+    """Translate a book; the wire lists the worst price first."""
+    return terms.OrderBook(
+        token_id=str(book.asset_id),
+        condition_id=str(book.condition_id),
+        bids=_levels(book.bids, is_bid=True),
+        asks=_levels(book.asks, is_bid=False),
+        tick_micro=micro(book.tick_size),
+        min_size_micro=micro(book.min_order_size),
+        neg_risk=book.neg_risk,
+        digest=book.hash,
+        at_ns=ns(book.timestamp),
+        last_price_micro=micro(book.last_trade_price or Decimal(0)),
+    )
+
+
+def collateral_of(found: BalanceAllowance) -> terms.Collateral:
+    """Translate a balance, already in base units."""
+    allowances = {spender.lower(): amount for spender, amount in found.allowances.items()}
+    return terms.Collateral(found.balance, allowances)
+
+
+def cancellation_of(answer: CancelOrdersResponse, order_id: str) -> Cancellation:
+    """Translate the answer to the cancel of one order."""
+    if order_id in answer.canceled:
+        return Cancellation(order_id, True, "canceled")
+    reasons = {str(name): reason for name, reason in answer.not_canceled.items()}
+    reason = reasons.get(order_id, "the venue said neither yes nor no")
+    return Cancellation(order_id, any(word in reason.lower() for word in _GONE_WORDS), reason)
+
+
+def cancellations_of(answer: CancelOrdersResponse) -> list[Cancellation]:
+    """Translate the answer to a cancel of many."""
+    named = [*answer.canceled, *answer.not_canceled]
+    return [cancellation_of(answer, str(order_id)) for order_id in named]
+
+
+def _levels(levels: Sequence[OrderBookLevel], *, is_bid: bool) -> tuple[terms.BookLevel, ...]:
+    # Sorted here too: to trust the order of a foreign list is to trade at its worst price.
+    ordered = sorted(levels, key=lambda level: level.price, reverse=is_bid)
+    return tuple(
+        terms.BookLevel(micro(level.price), micro(level.size)) for level in ordered if level.size
+    )
 
 
 def order_of(order: OpenOrder) -> VenueOrder:

@@ -6,13 +6,14 @@ else is the client's own doing. Used by execution's composition root.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Final
 
 from polymarket import AsyncSecureClient
 from polymarket.environments import Environment
 from polymarket.errors import (
+    OrderHeartbeatMismatchError,
     PolymarketError,
     RequestRejectedError,
     TransportError,
@@ -26,9 +27,10 @@ from polymarket.types import EvmAddress, HexString
 
 from whaletrader.schemas import common_pb2, order_pb2
 from whaletrader.venues.approval import VerifiedApproval
-from whaletrader.venues.errors import OutcomeUnknown, VenueRefused, VenueUnavailable
+from whaletrader.venues.capabilities import POLYMARKET, Capabilities
+from whaletrader.venues.errors import OutcomeUnknown, Refusal, VenueRefused, VenueUnavailable
 from whaletrader.venues.polymarket import answers, translate
-from whaletrader.venues.polymarket.client import connect, contracts_of, stream_mark
+from whaletrader.venues.polymarket.client import connect, contracts_of, hosts_of, stream_mark
 from whaletrader.venues.polymarket.order_hash import (
     BYTES32_ZERO,
     Account,
@@ -36,16 +38,22 @@ from whaletrader.venues.polymarket.order_hash import (
     digest_of,
     fields_of,
     order_id,
+    signed_digest,
+    size_step,
+    wire_signature,
 )
+from whaletrader.venues.polymarket.reads import PublicReads
 from whaletrader.venues.polymarket.signer import LocalSigner
 from whaletrader.venues.port import (
     Cancellation,
+    Heartbeat,
     Placement,
     StreamEvent,
     StreamOpened,
     VenueFill,
     VenueOrder,
 )
+from whaletrader.venues.terms import Collateral, MarketTerms, OrderBook, Region
 
 _ORDER_TYPES: Final[dict[int, OrderType]] = {
     order_pb2.ORDER_TYPE_GTC: "GTC",
@@ -56,7 +64,9 @@ _ORDER_TYPES: Final[dict[int, OrderType]] = {
 # The client reconnects within a second; looking more often than that misses nothing.
 _STREAM_LOOK_S: Final = 0.2
 _RESUBSCRIBE_S: Final = 0.5
-_GONE_WORDS: Final = ("not found", "already canceled", "already matched", "canceled or matched")
+# Balances of single tokens: 200 reads in 10 s are free, so eight at a time stay far below.
+_BALANCE_READS_MAX: Final = 8
+_HELD: Final = ("OPEN", "REDEEMABLE", "REDEEMABLE_LOST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,8 @@ class WalletSettings:
     environment: Environment
     funder: str = ""
     signature_type: int = 0
+    # Empty: the one that belongs to the environment.
+    geoblock_url: str = ""
 
 
 class PolymarketVenue:
@@ -79,6 +91,13 @@ class PolymarketVenue:
             settings.funder or signer.address, signer.address, settings.signature_type
         )
         self._client: AsyncSecureClient | None = None
+        self._reads = PublicReads(hosts_of(settings.environment, settings.geoblock_url))
+        self._heartbeat_id = ""
+        self._heartbeats = asyncio.Lock()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return POLYMARKET
 
     @property
     def wallet(self) -> str:
@@ -97,41 +116,79 @@ class PolymarketVenue:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        await self._reads.close()
 
     def prepare(self, order: order_pb2.OrderAnnounced) -> str:
         return order_id(order, self._account, self._contracts)
 
+    def fit_size(self, order: order_pb2.OrderAnnounced) -> int:
+        step = size_step(order)
+        return max(order.order.size_micro, 0) // step * step
+
     async def submit(
-        self, approval: VerifiedApproval, order: order_pb2.OrderAnnounced
+        self,
+        approval: VerifiedApproval,
+        order: order_pb2.OrderAnnounced,
+        *,
+        before_send: Callable[[], None] | None = None,
     ) -> Placement:
         approval.require_cover(order)
-        fields = fields_of(order, self._account, self._contracts)
-        digest = digest_of(fields, self._contracts.chain_id)
-        known = "0x" + digest.hex()
-        if known != order.order.order_id:
-            raise VenueRefused(f"announced as {order.order.order_id}, but its hash is {known}")
-        signed = _signed(order, fields, self._signer.sign(digest))
+        signed = await self._signed(order)
+        if before_send is not None:
+            before_send()
         try:
             answer = await self._connected.post_order(signed)
         except PolymarketError as error:
             raise answers.of_placing(error) from error
         if isinstance(answer, RejectedOrder):
             raise answers.of_refused_answer(answer)
+        known = order.order.order_id
         if answer.order_id.lower() != known:
             raise OutcomeUnknown(f"the venue calls order {known} {answer.order_id}")
-        return Placement(known, answer.status, answer.status != "live")
+        status = answer.status
+        return Placement(known, status, status == "matched", is_delayed=status == "delayed")
 
     async def cancel(self, order_id: str) -> Cancellation:
         try:
             answer = await self._connected.cancel_order(order_id=order_id)
         except PolymarketError as error:
             raise answers.of_placing(error) from error
-        if order_id in answer.canceled:
-            return Cancellation(order_id, True, "canceled")
-        reasons = {str(name): reason for name, reason in answer.not_canceled.items()}
-        reason = reasons.get(order_id, "the venue said neither yes nor no")
-        is_gone = any(word in reason.lower() for word in _GONE_WORDS)
-        return Cancellation(order_id, is_gone, reason)
+        return translate.cancellation_of(answer, order_id)
+
+    async def cancel_all(self) -> list[Cancellation]:
+        try:
+            return translate.cancellations_of(await self._connected.cancel_all())
+        except PolymarketError as error:
+            raise answers.of_placing(error) from error
+
+    async def cancel_market(self, condition_id: str, token_id: str = "") -> list[Cancellation]:
+        try:
+            answer = await self._connected.cancel_market_orders(
+                market=condition_id, asset_id=token_id or None
+            )
+        except PolymarketError as error:
+            raise answers.of_placing(error) from error
+        return translate.cancellations_of(answer)
+
+    async def heartbeat(self) -> Heartbeat:
+        # One at a time: each carries the id that the one before it was answered with.
+        async with self._heartbeats:
+            has_lapsed = False
+            try:
+                try:
+                    beat = await self._connected.send_order_heartbeat(
+                        heartbeat_id=self._heartbeat_id
+                    )
+                except OrderHeartbeatMismatchError as error:
+                    # An empty id: the chain is over there, and with it our orders.
+                    has_lapsed = bool(self._heartbeat_id) and not error.heartbeat_id
+                    beat = await self._connected.send_order_heartbeat(
+                        heartbeat_id=error.heartbeat_id
+                    )
+            except PolymarketError as error:
+                raise answers.of_placing(error) from error
+            self._heartbeat_id = beat.heartbeat_id
+            return Heartbeat(has_lapsed)
 
     async def order(self, order_id: str) -> VenueOrder | None:
         try:
@@ -160,11 +217,14 @@ class PolymarketVenue:
         return await self._fills(trade_id=trade_id)
 
     async def cash_micro(self) -> int:
+        return (await self.collateral()).balance_micro
+
+    async def collateral(self) -> Collateral:
         try:
             found = await self._connected.get_balance_allowance(asset_type="COLLATERAL")
         except PolymarketError as error:
             raise answers.of_reading(error) from error
-        return found.balance
+        return translate.collateral_of(found)
 
     async def shares_micro(self, token_id: str) -> int:
         try:
@@ -174,6 +234,56 @@ class PolymarketVenue:
         except PolymarketError as error:
             raise answers.of_reading(error) from error
         return found.balance
+
+    async def positions(self, also: Collection[str] = ()) -> dict[str, int]:
+        tokens = dict.fromkeys(also)
+        try:
+            for status in _HELD:
+                pages = self._connected.list_positions(user=self.wallet, status=status)
+                async for row in pages.iter_items():
+                    tokens[str(row.asset_id)] = None
+        except PolymarketError as error:
+            raise answers.of_reading(error) from error
+        slots = asyncio.Semaphore(_BALANCE_READS_MAX)
+
+        async def held(token_id: str) -> int:
+            async with slots:
+                return await self.shares_micro(token_id)
+
+        amounts = await asyncio.gather(*(held(token_id) for token_id in tokens))
+        found = dict(zip(tokens, amounts, strict=True))
+        return {token_id: found[token_id] for token_id in sorted(found) if found[token_id]}
+
+    async def book(self, token_id: str) -> OrderBook:
+        try:
+            return translate.book_of(await self._connected.get_order_book(asset_id=token_id))
+        except RequestRejectedError as error:
+            if error.status in (400, 404):
+                raise VenueRefused(str(error), Refusal.UNKNOWN_TOKEN) from error
+            raise answers.of_reading(error) from error
+        except PolymarketError as error:
+            raise answers.of_reading(error) from error
+
+    async def terms(self, condition_id: str) -> MarketTerms:
+        terms = await self._reads.terms(condition_id)
+        try:
+            rebate = await self._reads.maker_rebate_micro(condition_id)
+        except (VenueRefused, VenueUnavailable):
+            # A rebate only makes making look cheaper: none is the safe answer.
+            rebate = 0
+        return replace(terms, fees=replace(terms.fees, maker_rebate_micro=rebate))
+
+    async def server_time_ns(self) -> int:
+        return await self._reads.server_time_ns()
+
+    async def region(self) -> Region:
+        return await self._reads.region()
+
+    async def is_closed_only(self) -> bool:
+        try:
+            return await self._connected.get_closed_only_mode()
+        except PolymarketError as error:
+            raise answers.of_reading(error) from error
 
     async def events(self) -> AsyncIterator[StreamEvent]:
         while True:
@@ -235,6 +345,18 @@ class PolymarketVenue:
             raise answers.of_reading(error) from error
         return sorted(found, key=lambda fill: (fill.matched_ns, fill.fill_id, fill.order_id))
 
+    async def _signed(self, order: order_pb2.OrderAnnounced) -> SignedOrder:
+        """Build and sign. With a local key nothing is awaited in here."""
+        fields = fields_of(order, self._account, self._contracts)
+        chain_id = self._contracts.chain_id
+        known = "0x" + digest_of(fields, chain_id).hex()
+        if known != order.order.order_id:
+            raise VenueRefused(
+                f"announced as {order.order.order_id}, but its hash is {known}", Refusal.UNSENT
+            )
+        signature = await self._signer.sign(signed_digest(fields, chain_id))
+        return _signed(order, fields, wire_signature(fields, chain_id, signature))
+
     @property
     def _connected(self) -> AsyncSecureClient:
         if self._client is None:
@@ -245,7 +367,7 @@ class PolymarketVenue:
 def _signed(order: order_pb2.OrderAnnounced, fields: OrderFields, signature: str) -> SignedOrder:
     order_type = _ORDER_TYPES.get(order.order_type)
     if order_type is None:
-        raise VenueRefused("the order has no type")
+        raise VenueRefused("the order has no type", Refusal.UNSENT)
     return SignedOrder(
         builder=HexString(BYTES32_ZERO),
         expiration=order.expiration_s,
@@ -261,4 +383,5 @@ def _signed(order: order_pb2.OrderAnnounced, fields: OrderFields, signature: str
         taker_amount=fields.taker_amount,
         timestamp=fields.timestamp_ms,
         token_id=TokenId(order.order.token_id),
+        post_only=order.post_only,
     )
