@@ -40,6 +40,7 @@ class UniverseOptions:
     edge: float = 0.08
     trades_median: float = 150.0
     trades_sigma: float = 0.8
+    trades_max: int = 2_000
     # Trades a wallet makes in one market, on one side, before it turns to the next.
     trades_per_position: float = 2.5
     days: float = 180.0
@@ -148,7 +149,7 @@ def _draw_positions(options: UniverseOptions, random: np.random.Generator) -> tu
     """Return who holds each position and how many trades make it up."""
     wanted = random.lognormal(
         np.log(options.trades_median), options.trades_sigma, options.wallets
-    ).clip(20, 2_000)
+    ).clip(20, options.trades_max)
     positions = np.maximum(1, np.rint(wanted / options.trades_per_position)).astype(np.int64)
     owner = np.repeat(np.arange(options.wallets), positions)
     return owner, random.geometric(1 / options.trades_per_position, len(owner))
