@@ -155,6 +155,7 @@ class TradeProposal(_message.Message):
     DEADLINE_NS_FIELD_NUMBER: _builtins.int
     CONFIDENCE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
     LEADER_NOTIONAL_MICRO_FIELD_NUMBER: _builtins.int
+    ASKED_NS_FIELD_NUMBER: _builtins.int
     portfolio: _builtins.str
     leader: _builtins.str
     """The wallet that is copied; empty for a strategy of our own."""
@@ -175,6 +176,8 @@ class TradeProposal(_message.Message):
     """How sure the proposer is of the fair value, in millionths; 0 means not told."""
     leader_notional_micro: _builtins.int
     """What the copied wallet traded itself, in micro-dollars; 0 means not told."""
+    asked_ns: _builtins.int
+    """What time it was for the proposer when it asked; 0 means not told."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     def __init__(
@@ -194,10 +197,11 @@ class TradeProposal(_message.Message):
         deadline_ns: _builtins.int = ...,
         confidence_micro_ratio: _builtins.int = ...,
         leader_notional_micro: _builtins.int = ...,
+        asked_ns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "confidence_micro_ratio", b"confidence_micro_ratio", "deadline_ns", b"deadline_ns", "fair_value_micro", b"fair_value_micro", "leader", b"leader", "leader_notional_micro", b"leader_notional_micro", "limit_price_micro", b"limit_price_micro", "max_size_micro", b"max_size_micro", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "side", b"side", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_ns", b"asked_ns", "condition_id", b"condition_id", "confidence_micro_ratio", b"confidence_micro_ratio", "deadline_ns", b"deadline_ns", "fair_value_micro", b"fair_value_micro", "leader", b"leader", "leader_notional_micro", b"leader_notional_micro", "limit_price_micro", b"limit_price_micro", "max_size_micro", b"max_size_micro", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "side", b"side", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
