@@ -229,6 +229,7 @@ class ApprovedTrade(_message.Message):
     REASONS_FIELD_NUMBER: _builtins.int
     KEY_ID_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
+    PROPOSAL_DIGEST_FIELD_NUMBER: _builtins.int
     approval_id: _builtins.str
     proposal_id: _builtins.str
     portfolio: _builtins.str
@@ -244,6 +245,8 @@ class ApprovedTrade(_message.Message):
     key_id: _builtins.str
     signature: _builtins.bytes
     """Ed25519 over the message without this field, serialized deterministically."""
+    proposal_digest: _builtins.str
+    """Names what was asked: another proposal under the same id is not answered by this."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     @_builtins.property
@@ -267,10 +270,11 @@ class ApprovedTrade(_message.Message):
         reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
         key_id: _builtins.str = ...,
         signature: _builtins.bytes = ...,
+        proposal_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "condition_id", b"condition_id", "expires_ns", b"expires_ns", "key_id", b"key_id", "leader", b"leader", "limit_price_micro", b"limit_price_micro", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "proposal_id", b"proposal_id", "reasons", b"reasons", "side", b"side", "signature", b"signature", "size_micro", b"size_micro", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "condition_id", b"condition_id", "expires_ns", b"expires_ns", "key_id", b"key_id", "leader", b"leader", "limit_price_micro", b"limit_price_micro", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "proposal_digest", b"proposal_digest", "proposal_id", b"proposal_id", "reasons", b"reasons", "side", b"side", "signature", b"signature", "size_micro", b"size_micro", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -288,6 +292,7 @@ class RejectedTrade(_message.Message):
     TOKEN_ID_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
+    PROPOSAL_DIGEST_FIELD_NUMBER: _builtins.int
     proposal_id: _builtins.str
     portfolio: _builtins.str
     leader: _builtins.str
@@ -295,6 +300,7 @@ class RejectedTrade(_message.Message):
     token_id: _builtins.str
     rule: _builtins.str
     """The first rule that failed."""
+    proposal_digest: _builtins.str
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     @_builtins.property
@@ -310,10 +316,11 @@ class RejectedTrade(_message.Message):
         token_id: _builtins.str = ...,
         rule: _builtins.str = ...,
         reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+        proposal_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "leader", b"leader", "meta", b"meta", "portfolio", b"portfolio", "proposal_id", b"proposal_id", "reasons", b"reasons", "rule", b"rule", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "leader", b"leader", "meta", b"meta", "portfolio", b"portfolio", "proposal_digest", b"proposal_digest", "proposal_id", b"proposal_id", "reasons", b"reasons", "rule", b"rule", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -364,11 +371,13 @@ class DeriskOrdered(_message.Message):
     TOKEN_ID_FIELD_NUMBER: _builtins.int
     REDUCE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
+    LEADER_FIELD_NUMBER: _builtins.int
     portfolio: _builtins.str
     condition_id: _builtins.str
     token_id: _builtins.str
     reduce_micro_ratio: _builtins.int
     """Of the position that is held, how much is to go."""
+    leader: _builtins.str
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     @_builtins.property
@@ -382,10 +391,11 @@ class DeriskOrdered(_message.Message):
         token_id: _builtins.str = ...,
         reduce_micro_ratio: _builtins.int = ...,
         reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
+        leader: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "meta", b"meta", "portfolio", b"portfolio", "reasons", b"reasons", "reduce_micro_ratio", b"reduce_micro_ratio", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "leader", b"leader", "meta", b"meta", "portfolio", b"portfolio", "reasons", b"reasons", "reduce_micro_ratio", b"reduce_micro_ratio", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -416,6 +426,7 @@ class ExposureChanged(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     TOPIC_FIELD_NUMBER: _builtins.int
+    ORDER_SIZE_MICRO_FIELD_NUMBER: _builtins.int
     portfolio: _builtins.str
     approval_id: _builtins.str
     condition_id: _builtins.str
@@ -439,6 +450,8 @@ class ExposureChanged(_message.Message):
     """What the exposure is counted under, beside its token, market and leader."""
     category: _builtins.str
     topic: _builtins.str
+    order_size_micro: _builtins.int
+    """Of the order, where it was announced."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     def __init__(
@@ -463,10 +476,11 @@ class ExposureChanged(_message.Message):
         strategy: _builtins.str = ...,
         category: _builtins.str = ...,
         topic: _builtins.str = ...,
+        order_size_micro: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "cash_delta_micro", b"cash_delta_micro", "category", b"category", "closed", b"closed", "condition_id", b"condition_id", "cost_delta_micro", b"cost_delta_micro", "fee_delta_micro", b"fee_delta_micro", "kind", b"kind", "leader", b"leader", "meta", b"meta", "order_id", b"order_id", "portfolio", b"portfolio", "position_delta_micro", b"position_delta_micro", "realized_delta_micro", b"realized_delta_micro", "reserved_delta_micro", b"reserved_delta_micro", "strategy", b"strategy", "token_id", b"token_id", "topic", b"topic", "trade_id", b"trade_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "cash_delta_micro", b"cash_delta_micro", "category", b"category", "closed", b"closed", "condition_id", b"condition_id", "cost_delta_micro", b"cost_delta_micro", "fee_delta_micro", b"fee_delta_micro", "kind", b"kind", "leader", b"leader", "meta", b"meta", "order_id", b"order_id", "order_size_micro", b"order_size_micro", "portfolio", b"portfolio", "position_delta_micro", b"position_delta_micro", "realized_delta_micro", b"realized_delta_micro", "reserved_delta_micro", b"reserved_delta_micro", "strategy", b"strategy", "token_id", b"token_id", "topic", b"topic", "trade_id", b"trade_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1045,6 +1059,7 @@ class BatchVerdict(_message.Message):
     RULE_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     SCALE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    PROPOSAL_DIGEST_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     portfolio: _builtins.str
     approved: _builtins.bool
@@ -1053,6 +1068,7 @@ class BatchVerdict(_message.Message):
     rule: _builtins.str
     scale_micro_ratio: _builtins.int
     """Of the sizes that were asked, how much was approved."""
+    proposal_digest: _builtins.str
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     @_builtins.property
@@ -1071,10 +1087,11 @@ class BatchVerdict(_message.Message):
         rule: _builtins.str = ...,
         reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
         scale_micro_ratio: _builtins.int = ...,
+        proposal_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "approved", b"approved", "batch_id", b"batch_id", "failed_proposal_id", b"failed_proposal_id", "meta", b"meta", "portfolio", b"portfolio", "reasons", b"reasons", "rule", b"rule", "scale_micro_ratio", b"scale_micro_ratio"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "approved", b"approved", "batch_id", b"batch_id", "failed_proposal_id", b"failed_proposal_id", "meta", b"meta", "portfolio", b"portfolio", "proposal_digest", b"proposal_digest", "reasons", b"reasons", "rule", b"rule", "scale_micro_ratio", b"scale_micro_ratio"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1159,6 +1176,7 @@ class QuoteMandate(_message.Message):
     REASONS_FIELD_NUMBER: _builtins.int
     KEY_ID_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
+    PROPOSAL_DIGEST_FIELD_NUMBER: _builtins.int
     approval_id: _builtins.str
     proposal_id: _builtins.str
     portfolio: _builtins.str
@@ -1173,6 +1191,7 @@ class QuoteMandate(_message.Message):
     expires_ns: _builtins.int
     key_id: _builtins.str
     signature: _builtins.bytes
+    proposal_digest: _builtins.str
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     @_builtins.property
@@ -1196,10 +1215,11 @@ class QuoteMandate(_message.Message):
         reasons: _abc.Iterable[_common_pb2.Reason] | None = ...,
         key_id: _builtins.str = ...,
         signature: _builtins.bytes = ...,
+        proposal_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "ask_micro_min", b"ask_micro_min", "bid_micro_max", b"bid_micro_max", "condition_id", b"condition_id", "expires_ns", b"expires_ns", "inventory_micro_max", b"inventory_micro_max", "key_id", b"key_id", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "proposal_id", b"proposal_id", "reasons", b"reasons", "signature", b"signature", "size_micro_max", b"size_micro_max", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "ask_micro_min", b"ask_micro_min", "bid_micro_max", b"bid_micro_max", "condition_id", b"condition_id", "expires_ns", b"expires_ns", "inventory_micro_max", b"inventory_micro_max", "key_id", b"key_id", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "proposal_digest", b"proposal_digest", "proposal_id", b"proposal_id", "reasons", b"reasons", "signature", b"signature", "size_micro_max", b"size_micro_max", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
