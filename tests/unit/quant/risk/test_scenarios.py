@@ -188,7 +188,7 @@ def test_the_error_is_the_spread_over_seeds() -> None:
     ],
 )
 def test_options_out_of_range_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="scenarios|correlation|seed"):
+    with pytest.raises(ValueError, match=r"scenarios|correlation|seed"):
         ScenarioOptions(**{"seed": 1, **wrong})  # type: ignore[arg-type]
 
 
