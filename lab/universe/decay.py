@@ -16,7 +16,8 @@ from whaletrader.quant.decay import Decay, information, threshold, tilt_of, upda
 WATCH_DAY: Final = 60.0
 END_DAY: Final = 120.0
 DAYS: Final = 240.0
-# A false flag a wallet at most once in this many days or so is what quarantine can bear: it is lifted again.
+# A wallet that keeps its skill is flagged at most once in about so many days: quarantine is lifted
+# again, so it bears that.
 DAYS_BETWEEN_ALARMS: Final = 30.0
 
 

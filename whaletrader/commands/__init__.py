@@ -30,6 +30,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("halt", "whaletrader.commands.halt", "Let no new order leave.", "local"),
     CommandRow("resume", "whaletrader.commands.resume", "Trade again after a halt.", "local"),
     CommandRow("flatten", "whaletrader.commands.flatten", "Halt, and sell all.", "local"),
+    CommandRow("scan", "whaletrader.lab.scan.command", "Collect wallets' histories.", "lab"),
     CommandRow(
         "exchange", "whaletrader.commands.exchange", "A Polymarket to test against.", "exchange"
     ),

@@ -24,6 +24,8 @@ _CONDITIONS_MAX: Final = 20
 # A page that names itself as its successor would be followed for ever.
 _PAGES_MAX: Final = 100_000
 
+Params = Mapping[str, str | int]
+
 
 class DataApi:
     """Reads of one host."""
@@ -38,32 +40,32 @@ class DataApi:
 
         Raises HistoryUnavailable, HistoryRefused, UnreadableRow.
         """
-        params: dict[str, str | int] = {
+        since: Params = {"start": start_s} if start_s else {}
+        params: Params = {
             "user": wallet,
             "type": kind.value,
             "limit": page_rows,
             "sort_direction": "ASC",
+            **since,
         }
-        if start_s:
-            params["start"] = start_s
         async for row in self._rows("/v2/activity", params):
             yield deed_v2(row)
 
-    async def trades(self, params: Mapping[str, str | int]) -> AsyncIterator[Deed]:
+    async def trades(self, params: Params) -> AsyncIterator[Deed]:
         """Yield trades of all wallets, narrowed by the service's own filters."""
         async for row in self._rows("/v2/trades", {"limit": ROWS_MAX, **params}):
             yield deed_v2(row, Kind.TRADE)
 
     async def positions(self, wallet: str, status: str = "OPEN") -> AsyncIterator[dict[str, Any]]:
         """Yield a wallet's positions as the service has them."""
-        params = {"user": wallet, "status": status, "limit": ROWS_MAX}
+        params: Params = {"user": wallet, "status": status, "limit": ROWS_MAX}
         async for row in self._rows("/v2/positions", params):
             yield row
 
     async def leaders(self, period: str, wanted: int) -> list[Standing]:
         """Return the first wallets by profit over day, week, month or all."""
         found: list[Standing] = []
-        params = {"time_period": period, "sort_by": "PNL", "limit": min(wanted, ROWS_MAX)}
+        params: Params = {"time_period": period, "sort_by": "PNL", "limit": min(wanted, ROWS_MAX)}
         async for row in self._rows("/v2/leaderboard", params):
             found.append(standing(row))
             if len(found) == wanted:
@@ -87,9 +89,7 @@ class DataApi:
                     found[end.condition_id] = end
         return found
 
-    async def _rows(
-        self, path: str, params: Mapping[str, str | int]
-    ) -> AsyncIterator[dict[str, Any]]:
+    async def _rows(self, path: str, params: Params) -> AsyncIterator[dict[str, Any]]:
         cursor = ""
         for _ in range(_PAGES_MAX):
             answer = await self._caller.get(
@@ -101,8 +101,8 @@ class DataApi:
             # Misses are null, one thing is an object, many are a list.
             for row in [] if data is None else [data] if isinstance(data, dict) else data:
                 yield row
-            page = answer.get("pagination") or {}
-            following = str(page.get("next_cursor") or "") if page.get("has_more") else ""
+            told = answer.get("pagination") or {}
+            following = str(told.get("next_cursor") or "") if told.get("has_more") else ""
             if not following:
                 return
             if following == cursor:

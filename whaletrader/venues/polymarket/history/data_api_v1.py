@@ -30,7 +30,7 @@ async def history_v1(caller: Caller, wallet: str) -> History:
     """
     found: list[Deed] = []
     for offset in range(0, DEPTH_MAX + 1, ROWS_MAX):
-        params = {"user": wallet, "limit": ROWS_MAX, "offset": offset}
+        params: dict[str, str | int] = {"user": wallet, "limit": ROWS_MAX, "offset": offset}
         try:
             rows = await caller.get("/activity", params)
         except HistoryRefused:

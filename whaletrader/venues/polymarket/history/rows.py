@@ -78,52 +78,73 @@ class Standing(msgspec.Struct, frozen=True):
     volume_micro: int | None
 
 
+class _Names(msgspec.Struct, frozen=True):
+    """What one version of the service calls the fields whose names have changed."""
+
+    wallet: str
+    token: str
+    condition: str
+    index: str
+    usdc: str
+    tx_hash: str
+    event: str
+
+
+_V2 = _Names(
+    "proxy_wallet",
+    "token_id",
+    "condition_id",
+    "outcome_index",
+    "usdc_size",
+    "transaction_hash",
+    "event_slug",
+)
+_V1 = _Names(
+    "proxyWallet",
+    "asset",
+    "conditionId",
+    "outcomeIndex",
+    "usdcSize",
+    "transactionHash",
+    "eventSlug",
+)
+
+
 def deed_v2(row: Mapping[str, Any], kind: Kind | None = None) -> Deed:
     """Read a row of `/v2/activity`, or of `/v2/trades` with the kind given."""
-    return _deed(
-        row,
-        kind,
-        ("proxy_wallet", "token_id", "condition_id", "outcome_index", "usdc_size")
-        + ("transaction_hash", "event_slug"),
-    )
+    return _deed(row, kind, _V2)
 
 
 def deed_v1(row: Mapping[str, Any], kind: Kind | None = None) -> Deed:
     """Read a row of the retired `/activity` and `/trades`, and of RTDS activity."""
-    return _deed(
-        row,
-        kind,
-        ("proxyWallet", "asset", "conditionId", "outcomeIndex", "usdcSize")
-        + ("transactionHash", "eventSlug"),
-    )
+    return _deed(row, kind, _V1)
 
 
-def _deed(row: Mapping[str, Any], kind: Kind | None, names: tuple[str, ...]) -> Deed:
-    wallet, token, condition, index, usdc, tx_hash, event = names
+def _deed(row: Mapping[str, Any], stated: Kind | None, names: _Names) -> Deed:
     try:
-        is_trade = (kind or Kind(row["type"])) is Kind.TRADE
+        kind = stated or Kind(row["type"])
         size, price = micro(row["size"]), micro(row.get("price") or 0)
-        paid = row.get(usdc)
+        paid, index = row.get(names.usdc), row.get(names.index)
         deed = Deed(
-            wallet=str(row[wallet]).lower(),
+            wallet=str(row[names.wallet]).lower(),
             at_s=int(row["timestamp"]),
-            kind=kind or Kind(row["type"]),
+            kind=kind,
             side=str(row.get("side") or ""),
-            token_id=str(row.get(token) or ""),
-            condition_id=str(row.get(condition) or ""),
-            outcome_index=OUTCOME_UNKNOWN if row.get(index) is None else int(row[index]),
+            token_id=str(row.get(names.token) or ""),
+            condition_id=str(row.get(names.condition) or ""),
+            outcome_index=OUTCOME_UNKNOWN if index is None else int(index),
             outcome=str(row.get("outcome") or ""),
             size_micro=size,
             price_micro=price,
             usdc_micro=size * price // MICRO if paid is None else micro(paid),
-            tx_hash=str(row.get(tx_hash) or ""),
+            tx_hash=str(row.get(names.tx_hash) or ""),
             slug=str(row.get("slug") or ""),
             title=str(row.get("title") or ""),
-            event_slug=str(row.get(event) or ""),
+            event_slug=str(row.get(names.event) or ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableRow(f"{error!r} in {dict(row)!r}") from error
-    if is_trade and (deed.side not in ("BUY", "SELL") or not deed.token_id):
+    if kind is Kind.TRADE and (deed.side not in ("BUY", "SELL") or not deed.token_id):
         raise UnreadableRow(f"a trade needs a side and a token: {dict(row)!r}")
     return deed
 

@@ -43,7 +43,9 @@ def trades_in(frame: str) -> list[Deed]:
     if said.get("topic") != "activity" or said.get("type") not in ("trades", "orders_matched"):
         return []
     payload = said.get("payload")
-    rows = payload if isinstance(payload, list) else [payload]
-    if not all(isinstance(row, dict) for row in rows):
-        raise UnreadableRow(f"no trade in the payload: {frame[:200]!r}")
-    return [deed_v1(row, Kind.TRADE) for row in rows]
+    deeds = []
+    for row in payload if isinstance(payload, list) else [payload]:
+        if not isinstance(row, dict):
+            raise UnreadableRow(f"no trade in the payload: {frame[:200]!r}")
+        deeds.append(deed_v1(row, Kind.TRADE))
+    return deeds

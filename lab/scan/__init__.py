@@ -1,0 +1,1 @@
+"""Collects wallets' histories into the folder that `whaletrader evidence` reads; resumable."""

@@ -1,0 +1,135 @@
+"""`whaletrader scan`: wallets' histories from the venue into a folder that evidence reads."""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from whaletrader.lab.scan.checkpoint import Checkpoint, Plan, ScanError
+from whaletrader.lab.scan.files import write
+from whaletrader.lab.scan.scanner import Scan, scan
+from whaletrader.venues.polymarket.history.calls import (
+    Caller,
+    CallOptions,
+    HistoryRefused,
+    HistoryUnavailable,
+)
+from whaletrader.venues.polymarket.history.data_api import PRODUCTION, DataApi
+from whaletrader.venues.polymarket.history.rows import UnreadableRow
+
+app = typer.Typer(add_completion=False)
+
+_ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}")
+_PERIODS: Final = ("day", "week", "month", "all")
+
+
+@app.command()
+def command(  # noqa: PLR0913, PLR0917 - a parameter each option
+    out: Annotated[Path, typer.Option(help="Folder to write; the scan goes on where it was.")],
+    wallet: Annotated[list[str] | None, typer.Option(help="An address; may be repeated.")] = None,
+    wallets: Annotated[Path | None, typer.Option(help="A file of addresses, one a line.")] = None,
+    top: Annotated[int, typer.Option(min=0, max=10_000, help="So many leaders.")] = 0,
+    period: Annotated[str, typer.Option(help="Of the leaders: day, week, month or all.")] = "month",
+    base_url: Annotated[str, typer.Option(help="The Data API.")] = PRODUCTION,
+    api: Annotated[int, typer.Option(min=1, max=2, help="Version of the Data API.")] = 2,
+    rate: Annotated[float, typer.Option(min=0.1, max=20, help="Requests a second.")] = 10.0,
+    rows_max: Annotated[int, typer.Option(min=1, help="Rows a wallet and kind.")] = 200_000,
+) -> None:
+    """Collect what wallets did. Ended in any way, the same command goes on where it was.
+
+    Leaders are winners by selection: evidence says what that does to its figures.
+    """
+    console = Console(stderr=True)
+    try:
+        given = _given(wallet or [], wallets)
+        if period not in _PERIODS:
+            raise ScanError(f"--period is one of {', '.join(_PERIODS)}, not {period!r}")
+        question = _Question(base_url, api, rate, rows_max, top, period)
+        found = asyncio.run(_scan(question, given, out, console))
+        write(found, out, f"leaderboard of {base_url}")
+    except (ScanError, HistoryRefused, UnreadableRow, OSError) as error:
+        console.print(f"scan: {error}", style="red", markup=False, highlight=False)
+        raise typer.Exit(2) from error
+    except HistoryUnavailable as error:
+        console.print(f"scan: {error}", style="red", markup=False, highlight=False)
+        console.print("What was fetched is kept. Call the same command again to go on.")
+        raise typer.Exit(1) from error
+    cut = sum(one.is_cut for one in found.wallets)
+    deeds = sum(len(one.deeds) for one in found.wallets)
+    typer.echo(
+        f"{len(found.wallets)} wallets ({cut} cut), {deeds:,} rows, "
+        f"{len(found.ends):,} resolved markets in {out}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """The options that decide what is fetched."""
+
+    base_url: str
+    api: int
+    rate: float
+    rows_max: int
+    top: int
+    period: str
+
+
+async def _scan(question: _Question, given: list[str], out: Path, console: Console) -> Scan:
+    checkpoint = Checkpoint(out)
+    async with httpx.AsyncClient() as client:
+        caller = Caller(client, question.base_url, CallOptions(requests_per_s=question.rate))
+        chosen = given
+        if question.top:
+            # The board moves on; a scan that goes on keeps to the leaders that it began with.
+            begun = checkpoint.begun()
+            if begun is not None:
+                chosen = list(begun.wallets)
+            else:
+                leaders = await DataApi(caller).leaders(question.period, question.top)
+                chosen = list(dict.fromkeys([*given, *(one.wallet for one in leaders)]))
+        if not chosen:
+            raise ScanError("no wallet to scan: give --wallet, --wallets or --top")
+        plan = Plan(question.base_url, question.api, tuple(chosen), question.rows_max)
+        with _bars(console) as bars:
+            return await scan(caller, checkpoint, plan, _Bars(bars))
+
+
+def _given(addresses: list[str], file: Path | None) -> list[str]:
+    lines = file.read_text(encoding="utf-8").split() if file else []
+    found = [address.lower() for address in [*addresses, *lines]]
+    wrong = [address for address in found if not _ADDRESS.fullmatch(address)]
+    if wrong:
+        raise ScanError(f"not a wallet's address (0x and 40 hex digits): {', '.join(wrong[:5])}")
+    return list(dict.fromkeys(found))
+
+
+def _bars(console: Console) -> Bar:
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+class _Bars:
+    """Shows progress."""
+
+    def __init__(self, bars: Bar) -> None:
+        self._bars = bars
+        self._wallets = bars.add_task("wallets", total=None)
+        self._markets = bars.add_task("markets", total=None)
+
+    def wallets(self, done: int, total: int) -> None:
+        self._bars.update(self._wallets, completed=done, total=total)
+
+    def markets(self, done: int, total: int) -> None:
+        self._bars.update(self._markets, completed=done, total=total)
