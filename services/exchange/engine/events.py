@@ -1,12 +1,13 @@
 """What the engine tells the outside: facts in the order in which they happened.
 
-Immutable, with the values of that moment; the wire turns them into WebSocket frames.
+With the values of that moment; the wire turns them into WebSocket frames when somebody listens.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from whaletrader.services.exchange.engine.model import Market, Order, Side, Trade, TradeStatus
 
@@ -17,8 +18,7 @@ class OrderEventKind(StrEnum):
     CANCELLATION = "CANCELLATION"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderEvent:
+class OrderEvent(msgspec.Struct, frozen=True, eq=False, gc=False):
     """`status` is the venue's word, with the reason of a cancellation in it."""
 
     kind: OrderEventKind
@@ -29,15 +29,15 @@ class OrderEvent:
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class TradeEvent:
+class TradeEvent(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """A step of a trade's settlement. A repeated status is told without having happened."""
+
     trade: Trade
     status: TradeStatus
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class LevelEvent:
+class LevelEvent(msgspec.Struct, frozen=True, eq=False, gc=False):
     """The open size at a price of outcome 0's book changed to `size_micro`."""
 
     market: Market
@@ -47,8 +47,7 @@ class LevelEvent:
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class LastTradeEvent:
+class LastTradeEvent(msgspec.Struct, frozen=True, eq=False, gc=False):
     market: Market
     token_id: str
     price_micro: int
@@ -57,22 +56,19 @@ class LastTradeEvent:
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class MarketListed:
+class MarketListed(msgspec.Struct, frozen=True, eq=False, gc=False):
     market: Market
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class TickChanged:
+class TickChanged(msgspec.Struct, frozen=True, eq=False, gc=False):
     market: Market
     old_tick_micro: int
     new_tick_micro: int
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class MarketResolved:
+class MarketResolved(msgspec.Struct, frozen=True, eq=False, gc=False):
     market: Market
     winning_index: int
     at_ns: int

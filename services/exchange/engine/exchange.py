@@ -1,56 +1,77 @@
 """The exchange: what can be asked of it, in one place.
 
-Owns the order of steps (check, match, rest; expire before print before resolution) and the clock it
-was last told. Performs no I/O. Called by the wire and by tests; after each call the caller drains
-`take_events`.
+Owns the order of steps (check, match, rest; due things before later ones; print before resolution)
+and the clock it was last told. Performs no I/O. Called by the wire and by tests; after each call
+the caller drains `take_events`.
 """
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, replace
+from datetime import date
 
-from whaletrader.services.exchange.engine import rules, tape
-from whaletrader.services.exchange.engine.book import Book
-from whaletrader.services.exchange.engine.errors import BadInstruction, OrderRefused
-from whaletrader.services.exchange.engine.events import (
-    EngineEvent,
-    MarketListed,
-    MarketResolved,
-    OrderEventKind,
-    TickChanged,
+import msgspec
+
+from whaletrader.services.exchange.engine import (
+    allowances,
+    arrival,
+    holdings,
+    listing,
+    pnl,
+    settlement,
+    tape,
 )
+from whaletrader.services.exchange.engine.errors import BadInstruction
+from whaletrader.services.exchange.engine.events import EngineEvent
 from whaletrader.services.exchange.engine.ledger import HOUSE
-from whaletrader.services.exchange.engine.matching import fillable_micro, match
 from whaletrader.services.exchange.engine.model import (
-    NS,
+    MICRO,
+    Acceptance,
+    Activity,
+    ActivityKind,
     CloseReason,
     EngineSettings,
     Market,
+    NegRiskEvent,
     NewOrder,
     Order,
-    OrderType,
+    OrderStatus,
     Print,
     Resolution,
+    Restriction,
     Trade,
+    TradeStatus,
 )
-from whaletrader.services.exchange.engine.state import EngineState
+from whaletrader.services.exchange.engine.plans import SettlementPlan, SettlementWeather
+from whaletrader.services.exchange.engine.rebates import DAY_NS, Rebate
+from whaletrader.services.exchange.engine.state import Due, EngineState
 
 NOT_FOUND = "Order not found or already canceled"
 ALREADY_CANCELED = "Order already canceled"
 ALREADY_MATCHED = "Order already matched"
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, eq=False):
     """An accepted order and the trade it made on arrival, if any."""
 
     order: Order
     trade: Trade | None
 
+    @property
+    def is_delayed(self) -> bool:
+        return self.order.status is OrderStatus.DELAYED
 
-@dataclass(frozen=True, slots=True)
-class Window:
+    @property
+    def paid_micro(self) -> int:
+        """Money of the arrival's trade, the fee apart."""
+        return self.trade.taker.money_micro if self.trade else 0
+
+    @property
+    def shares_micro(self) -> int:
+        return self.trade.taker.size_micro if self.trade else 0
+
+
+class Window(msgspec.Struct, frozen=True):
     """A stretch of the tape: everything that happened up to `now_ns`."""
 
     number: int
@@ -65,12 +86,16 @@ class Exchange:
     def __init__(self, settings: EngineSettings) -> None:
         self.state = EngineState(settings)
         self.window: int | None = None
-        self._answer: dict[str, int] = {}
-        self._expiries: list[tuple[int, str]] = []
+        self.answer: dict[str, int] = {}
 
     @property
     def now_ns(self) -> int:
         return self.state.now_ns
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """When `advance` will next have something to do; None when nothing is planned."""
+        return self.state.agenda[0][0] if self.state.agenda else None
 
     def take_events(self) -> list[EngineEvent]:
         """Return what happened since the last call, oldest first."""
@@ -78,40 +103,7 @@ class Exchange:
         self.state.outbox = []
         return events
 
-    def list_market(self, market: Market) -> bool:
-        """Add a market or update its changeable terms; return whether it is new.
-
-        Raises `BadInstruction` for an unknown tick or for tokens that contradict an earlier call.
-        """
-        state = self.state
-        if market.tick_size_micro not in rules.TICKS:
-            raise BadInstruction(f"unknown tick size {market.tick_size_micro} (1e-6)")
-        if market.tokens[0].token_id == market.tokens[1].token_id:
-            raise BadInstruction(f"market {market.condition_id} names one token twice")
-        known = state.markets.get(market.condition_id)
-        for token in market.tokens:
-            holder = state.market_of_token.get(token.token_id)
-            if holder is not None and holder is not known:
-                raise BadInstruction(f"token {token.token_id} is in {holder.condition_id}")
-        if known is None:
-            return self._add_market(market)
-        if known.tokens != market.tokens:
-            raise BadInstruction(f"the tokens of {market.condition_id} cannot change")
-        if known.tick_size_micro != market.tick_size_micro:
-            state.outbox.append(
-                TickChanged(known, known.tick_size_micro, market.tick_size_micro, state.now_ns)
-            )
-        for name in ("question", "slug", "event_slug", "category", "tick_size_micro"):
-            setattr(known, name, getattr(market, name))
-        for name in ("min_size_micro", "fee_rate_micro", "neg_risk", "end_ns"):
-            setattr(known, name, getattr(market, name))
-        return False
-
-    def deposit(self, address: str, amount_micro: int, deposit_id: str) -> bool:
-        """Credit collateral once for a deposit id; return whether it was new."""
-        if address in HOUSE:
-            raise BadInstruction(f"{address} is the house's")
-        return self.state.ledger.deposit(address, amount_micro, deposit_id)
+    # Orders
 
     def place(self, new: NewOrder, now_ns: int) -> Placed:
         """Take an order: check, match, rest.
@@ -120,26 +112,9 @@ class Exchange:
         record as canceled, and its id is used up.
         """
         state = self.state
-        self.advance(now_ns)
-        order = self._checked(new)
-        crossing = fillable_micro(state, order)
-        if state.settings.follows_tape and order.terms.order_type.rests:
-            order.is_tape_taker = tape.is_marketable(state, order)
-        self._check_funds(order, is_taker=crossing > 0 or order.is_tape_taker)
-        if new.post_only and (crossing > 0 or order.is_tape_taker):
-            raise OrderRefused(rules.POST_ONLY_CROSSES)
-        state.orders[order.order_id] = order
-        state.tell_order(OrderEventKind.PLACEMENT, order)
-        if new.order_type is OrderType.FOK and crossing < order.size_micro:
-            raise self._kill(order, rules.FOK_KILLED)
-        if new.order_type is OrderType.FAK and crossing == 0:
-            raise self._kill(order, rules.FAK_KILLED)
-        trade = match(state, order) if crossing > 0 else None
-        if trade is not None:
-            state.tell_order(OrderEventKind.UPDATE, order)
-        if order.is_open:
-            self._keep_or_kill(order)
-        return Placed(order, trade)
+        if now_ns > state.now_ns or state.agenda:
+            self.advance(now_ns)
+        return Placed(*arrival.place(state, new))
 
     def cancel(self, principal: str, order_id: str, now_ns: int) -> str | None:
         """Cancel one of the principal's orders; return why not, or None when it is canceled."""
@@ -173,18 +148,41 @@ class Exchange:
             self.state.close(order, reason)
         return [order.order_id for order in chosen]
 
+    def set_acceptance(
+        self,
+        acceptance: Acceptance,
+        condition_id: str | None = None,
+        until_ns: int | None = None,
+    ) -> None:
+        """Say what a market, or without one the whole exchange, takes from now on or until then."""
+        holder = self.state if condition_id is None else self._market(condition_id)
+        holder.accepting = acceptance
+        holder.accepting_until_ns = until_ns
+
+    def restrict(self, account: str, restriction: Restriction) -> None:
+        """Ban an account, let it only close positions, or lift both. Its orders stay."""
+        self.state.restrictions[account.lower()] = restriction
+
+    # Time
+
     def advance(self, now_ns: int) -> None:
-        """Let time pass: expire GTD orders and settle trades that are due."""
+        """Let time pass: expiries, settlement steps, delayed orders, each when it is due."""
         state = self.state
-        while self._expiries and self._expiries[0][0] <= now_ns:
-            due_ns, order_id = heapq.heappop(self._expiries)
-            order = state.orders[order_id]
-            if order.is_open:
-                state.now_ns = max(state.now_ns, due_ns)
-                state.close(order, CloseReason.EXPIRED)
-        state.now_ns = max(state.now_ns, now_ns)
-        if state.unsettled:
-            state.settle()
+        agenda = state.agenda
+        while agenda and agenda[0][0] <= now_ns:
+            due_ns, _, what, name = heapq.heappop(agenda)
+            state.now_ns = max(state.now_ns, due_ns)
+            if what == Due.SETTLEMENT:
+                settlement.step(state, name, due_ns)
+            elif what == Due.REBATES:
+                holdings.pay_rebates(state)
+                state.remind(due_ns + DAY_NS, Due.REBATES, "")
+            else:
+                arrival.due(state, name, Due(what))
+        if now_ns > state.now_ns:
+            if state.now_ns == 0 and state.settings.pays_rebates:
+                state.remind((now_ns // DAY_NS + 1) * DAY_NS, Due.REBATES, "")
+            state.now_ns = now_ns
 
     def play(self, window: Window) -> dict[str, int]:
         """Play the next window of the tape; return each account's number of facts.
@@ -193,7 +191,7 @@ class Exchange:
         `BadInstruction` for a gap, a step back, a clock that runs backwards or an unknown token.
         """
         if window.number == self.window:
-            return self._answer
+            return self.answer
         self._check_window(window)
         # Sorting is stable; at one instant prints come before resolutions.
         moments: list[tuple[int, int, Print | Resolution]] = [
@@ -206,74 +204,166 @@ class Exchange:
             if isinstance(what, Print):
                 tape.apply_print(self.state, what)
             else:
-                self._resolve(what)
+                listing.resolve(self.state, what)
         self.advance(window.now_ns)
         self.window = window.number
-        self._answer = self.facts()
-        return self._answer
+        self.answer = self.facts()
+        return self.answer
 
     def facts(self) -> dict[str, int]:
         """Return, by account, final trades plus orders closed without being fully matched."""
         state = self.state
         return {a.address: state.facts.get(a.address, 0) for a in state.ledger.traders()}
 
-    def _add_market(self, market: Market) -> bool:
-        state = self.state
-        own = replace(market)
-        state.markets[own.condition_id] = own
-        state.books[own.condition_id] = Book()
-        for token in own.tokens:
-            state.market_of_token[token.token_id] = own
-        state.outbox.append(MarketListed(own, state.now_ns))
-        return True
+    # Settlement
 
-    def _checked(self, new: NewOrder) -> Order:
-        state = self.state
-        if new.order_id in state.orders:
-            raise OrderRefused(f"order {new.order_id} is invalid. Duplicated.")
-        market = state.market_of_token.get(new.token_id)
+    def schedule(self, trade_id: str, plan: SettlementPlan, now_ns: int) -> None:
+        """Decide how a trade that is not mined yet goes on; delays count from its match."""
+        self.advance(now_ns)
+        settlement.schedule(self.state, trade_id, plan)
+
+    def hold_next(self, principal: str, plan: SettlementPlan) -> None:
+        """Give a plan to the next trade in which a principal takes part."""
+        self.state.held_plans[principal] = plan
+
+    def settlement_weather(self, weather: SettlementWeather | None) -> None:
+        """Let chance befall the trades matched from now on, or let it be fair again."""
+        self.state.weather = weather
+
+    def repeat_status(self, trade_id: str, status: TradeStatus, now_ns: int) -> None:
+        """Tell a trade's status on the stream once more, without anything happening."""
+        self.advance(now_ns)
+        settlement.repeat(self.state, trade_id, status)
+
+    # Markets
+
+    def list_market(self, market: Market) -> bool:
+        """Add a market or update its changeable terms; return whether it is new.
+
+        Raises `BadInstruction` for an unknown tick or for tokens that contradict an earlier call.
+        """
+        return listing.list_market(self.state, market)
+
+    def list_event(self, event: NegRiskEvent) -> bool:
+        """Bind listed neg-risk markets into one event; return whether it is new."""
+        return listing.list_event(self.state, event)
+
+    def set_tick(self, condition_id: str, tick_size_micro: int, now_ns: int) -> None:
+        """Change a market's tick."""
+        self.advance(now_ns)
+        listing.set_tick(self.state, self._market(condition_id), tick_size_micro)
+
+    def resolve(self, condition_id: str, winning_index: int, now_ns: int) -> None:
+        """Resolve a market: 0 is YES. Again the same way does nothing, the other way is refused."""
+        self.advance(now_ns)
+        listing.resolve(self.state, Resolution(condition_id, winning_index, self.state.now_ns))
+
+    # What holders do on the chain: `OperationRefused` when settled balances lack
+
+    def deposit(self, address: str, amount_micro: int, deposit_id: str) -> bool:
+        """Credit collateral once for a deposit id; return whether it was new."""
+        _check_trader(address)
+        is_new = self.state.ledger.deposit(address, amount_micro, deposit_id)
+        if is_new:
+            holdings.note_income(self.state, ActivityKind.DEPOSIT, address, amount_micro)
+        return is_new
+
+    def withdraw(self, account: str, amount_micro: int, now_ns: int) -> Activity:
+        """Take collateral out; trades and orders that it leaves uncovered fail or are dropped."""
+        self.advance(now_ns)
+        activity = holdings.withdraw(self.state, account, amount_micro)
+        settlement.fail_uncovered(self.state, account)
+        return activity
+
+    def split(self, account: str, condition_id: str, amount_micro: int, now_ns: int) -> Activity:
+        """Turn collateral into both outcomes of a market."""
+        self.advance(now_ns)
+        market = self._market(condition_id)
+        activity = holdings.split(self.state, account, market, amount_micro)
+        settlement.fail_uncovered(self.state, account)
+        return activity
+
+    def merge(self, account: str, condition_id: str, amount_micro: int, now_ns: int) -> Activity:
+        """Turn both outcomes of a market into collateral."""
+        self.advance(now_ns)
+        market = self._market(condition_id)
+        activity = holdings.merge(self.state, account, market, amount_micro)
+        settlement.fail_uncovered(self.state, account)
+        return activity
+
+    def convert(
+        self, account: str, event_id: str, condition_ids: list[str], amount_micro: int, now_ns: int
+    ) -> Activity:
+        """Turn NO of these markets of a neg-risk event into YES of its others and collateral."""
+        self.advance(now_ns)
+        activity = holdings.convert(self.state, account, event_id, condition_ids, amount_micro)
+        settlement.fail_uncovered(self.state, account)
+        return activity
+
+    def redeem(self, account: str, condition_id: str, now_ns: int) -> Activity:
+        """Pay an account's shares of a resolved market."""
+        self.advance(now_ns)
+        _check_trader(account)
+        activity = holdings.redeem(self.state, account, self._market(condition_id))
+        if activity is None:
+            raise BadInstruction(f"{account} has nothing to redeem in {condition_id}")
+        return activity
+
+    def allow(
+        self,
+        account: str,
+        spender: str,
+        *,
+        collateral_micro: int | None = None,
+        conditional: bool | None = None,
+    ) -> None:
+        """Set what a contract may move for an account; orders no longer covered are dropped."""
+        _check_trader(account)
+        if collateral_micro is not None and not 0 <= collateral_micro <= allowances.UNLIMITED:
+            raise BadInstruction("an allowance is between 0 and 2**256 - 1 micro-units")
+        if conditional is None:
+            conditional = self.allowance(account, spender)[1]
+        allowances.allow(self.state, account, spender, collateral_micro, conditional)
+        holdings.drop_unfunded(self.state, account)
+
+    def allowance(self, account: str, spender: str) -> tuple[int, bool]:
+        """Return (collateral in micro-units, whether shares may be moved)."""
+        return allowances.allowance(self.state, account, spender)
+
+    # Reads
+
+    def activity(self, account: str) -> list[Activity]:
+        """Return what an account did on the chain besides trading, oldest first."""
+        return list(self.state.activities.get(account, ()))
+
+    def positions(self, account: str) -> list[pnl.Position]:
+        """Return an account's positions with cost and profit, closed ones too."""
+        return pnl.positions(self.state, account)
+
+    def price_history(
+        self, token_id: str, start_s: int, end_s: int, step_s: int
+    ) -> list[tuple[int, int]]:
+        """Return (unix seconds, price in micro-units) of a token, oldest first."""
+        market = self.state.market_of_token.get(token_id)
         if market is None:
-            raise OrderRefused(rules.UNKNOWN_TOKEN)
-        if market.winning_index is not None:
-            raise OrderRefused(rules.NOT_READY)
-        price, size = rules.price_and_size(new, market)
-        rules.check_expiration(new, state.now_ns, state.settings.gtd_security_s)
-        return Order(
-            terms=new,
-            market=market,
-            index=market.index_of(new.token_id),
-            price_micro=price,
-            size_micro=size,
-            arrival_ns=state.now_ns,
-            seq=state.next_seq(),
-        )
+            return []
+        points = self.state.prices.read(market.condition_id, start_s, end_s, step_s)
+        if market.index_of(token_id) == 0:
+            return points
+        return [(second, MICRO - price) for second, price in points]
 
-    def _check_funds(self, order: Order, *, is_taker: bool) -> None:
-        state = self.state
-        if is_taker:
-            rules.check_marketable_buy(
-                order.terms,
-                order.size_micro * order.price_micro // 1_000_000,
-                state.settings.min_marketable_buy_micro,
-            )
-        needed = state.exposure(order, as_taker=is_taker)
-        available = state.free(order)
-        if needed > available:
-            raise rules.not_enough(available, needed)
+    def rebates(self, day: str, maker: str | None = None) -> list[Rebate]:
+        """Return what makers get for a UTC day, written 2026-11-20; ValueError for another text."""
+        since_epoch = date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()
+        return self.state.rebates.of(since_epoch, maker)
 
-    def _kill(self, order: Order, text: str) -> OrderRefused:
-        self.state.close(order, CloseReason.KILLED, f"CANCELED_{text}")
-        return OrderRefused(text)
+    # Steps of the above
 
-    def _keep_or_kill(self, order: Order) -> None:
-        if not order.terms.order_type.rests:
-            self.state.close(order, CloseReason.KILLED, f"CANCELED_{rules.FAK_KILLED}")
-            return
-        self.state.reserve(order)
-        self.state.rest(order)
-        if order.terms.order_type is OrderType.GTD:
-            drop_s = order.terms.expiration_s - self.state.settings.gtd_security_s
-            heapq.heappush(self._expiries, (drop_s * NS, order.order_id))
+    def _market(self, condition_id: str) -> Market:
+        market = self.state.markets.get(condition_id)
+        if market is None:
+            raise BadInstruction(f"market {condition_id} is not listed")
+        return market
 
     def _check_window(self, window: Window) -> None:
         state = self.state
@@ -288,24 +378,12 @@ class Exchange:
             if recorded.token_id not in state.market_of_token:
                 raise BadInstruction(f"print {recorded.print_id}: unknown token")
         for resolution in window.resolutions:
-            market = state.markets.get(resolution.condition_id)
-            if market is None:
-                raise BadInstruction(f"resolution of unknown market {resolution.condition_id}")
-            if market.winning_index not in (None, resolution.winning_index):
-                raise BadInstruction(f"{resolution.condition_id} was resolved the other way")
+            listing.check_resolution(state, resolution)
         stamps = [p.ts_ns for p in window.prints] + [r.ts_ns for r in window.resolutions]
         if max(stamps, default=0) > window.now_ns:
             raise BadInstruction(f"window {window.number} holds events after its now_ns")
 
-    def _resolve(self, resolution: Resolution) -> None:
-        """Cancel what rests, pay winners, close the market for good."""
-        state = self.state
-        market = state.markets[resolution.condition_id]
-        if market.winning_index is not None:
-            return
-        for order in state.books[market.condition_id].open_orders():
-            state.close(order, CloseReason.RESOLVED)
-        state.ledger.redeem(market, resolution.winning_index)
-        market.winning_index = resolution.winning_index
-        market.resolved_ns = resolution.ts_ns
-        state.outbox.append(MarketResolved(market, resolution.winning_index, resolution.ts_ns))
+
+def _check_trader(address: str) -> None:
+    if address in HOUSE:
+        raise BadInstruction(f"{address} is the house's")

@@ -1,145 +1,199 @@
 """Matching of accounts with each other: complementary, mint and merge.
 
 An incoming order meets resting ones at their prices, best first. Called by the exchange when an
-order arrives; moves shares and collateral through the ledger and returns the trade.
+order arrives or its taker delay is over; posts the flows of the trade and returns it.
 """
 
 from __future__ import annotations
 
+import hashlib
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from whaletrader.services.exchange.engine.events import LastTradeEvent, OrderEventKind
+from whaletrader.services.exchange.engine import allowances, settlement
+from whaletrader.services.exchange.engine.events import (
+    LastTradeEvent,
+    LevelEvent,
+    OrderEvent,
+    OrderEventKind,
+)
 from whaletrader.services.exchange.engine.fees import taker_fee_micro
-from whaletrader.services.exchange.engine.ledger import DUST, VAULT, Ledger, cost_micro
-from whaletrader.services.exchange.engine.model import MICRO, Leg, Order, Side, Trade
+from whaletrader.services.exchange.engine.ledger import CASH, DUST, FEES, SETS, VAULT, Flow
+from whaletrader.services.exchange.engine.model import (
+    MICRO,
+    LastPrint,
+    Leg,
+    Order,
+    OrderStatus,
+    Side,
+    Trade,
+)
 from whaletrader.services.exchange.engine.state import EngineState
 
 # Trade ids are derived from what caused them, so that the same history gives the same ids.
 TRADE_NAMESPACE: UUID = uuid5(NAMESPACE_OID, "whaletrader.exchange.trade")
+_NAMESPACE_BYTES = TRADE_NAMESPACE.bytes
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+BUY = Side.BUY
+UPDATE = OrderEventKind.UPDATE
+MATCHED = OrderStatus.MATCHED
 
 
-def fillable_micro(state: EngineState, order: Order) -> int:
-    """Return how much of an order the resting book would fill now."""
-    open_micro = 0
-    for resting in state.books[order.market.condition_id].crosses(order):
-        open_micro += resting.remaining_micro
-        if open_micro >= order.remaining_micro:
-            return order.remaining_micro
-    return open_micro
-
-
-def match(state: EngineState, taker: Order) -> Trade | None:
-    """Fill the taker from the book as far as it goes, as one trade with many makers."""
-    makers: list[tuple[Order, int]] = []
-    wanted = taker.remaining_micro
-    for resting in state.books[taker.market.condition_id].crosses(taker):
-        size = min(wanted, resting.remaining_micro)
-        makers.append((resting, size))
-        wanted -= size
-        if wanted == 0:
-            break
-    if not makers:
-        return None
-    # Reservations end before money moves: what the fills cost was set aside for them.
-    maker_legs = tuple(_swap(state, taker, maker, size) for maker, size in makers)
-    taker_leg = _taker_leg(state, taker, maker_legs)
+def match(state: EngineState, taker: Order, meets: list[tuple[Order, int]]) -> Trade:
+    """Fill the taker with whom the book says it meets, as one trade with many makers."""
+    flows: list[Flow] = []
+    legs = []
+    size = notional = money = fee = 0
+    market = taker.market
+    for maker, part in meets:
+        leg, taker_money = _swap(flows, taker, maker, part)
+        legs.append(leg)
+        price = maker.price_micro if maker.index == taker.index else MICRO - maker.price_micro
+        size += part
+        notional += part * price
+        money += taker_money
+        if market.fee_rate_micro:
+            fee += taker_fee_micro(
+                shares_micro=part,
+                price_micro=price,
+                rate_micro=market.fee_rate_micro,
+                exponent=market.fee_exponent,
+            )
+    ledger = state.ledger
+    ledger.post(flows)
+    if fee:
+        fee = _charge(state, taker, fee, flows)
+    price = notional // size
     trade = Trade(
-        trade_id=str(uuid5(TRADE_NAMESPACE, f"{taker.order_id}:{taker.seq}")),
-        market=taker.market,
-        taker=taker_leg,
-        makers=maker_legs,
+        trade_id=trade_id_of(f"{taker.terms.order_id}:{taker.seq}"),
+        market=market,
+        taker=Leg(taker.terms, taker.index, price, size, money, fee),
+        makers=tuple(legs),
+        seq=state.next_seq(),
         match_ns=state.now_ns,
         last_update_ns=state.now_ns,
     )
-    for maker, size in makers:
-        state.fill(maker, size, trade)
-        state.tell_order(OrderEventKind.UPDATE, maker)
-        state.tell_level(maker)
-    state.fill(taker, taker_leg.size_micro, trade)
-    state.outbox.append(
-        LastTradeEvent(
-            market=taker.market,
-            token_id=taker.terms.token_id,
-            price_micro=taker_leg.price_micro,
-            size_micro=taker_leg.size_micro,
-            side=taker.side,
-            at_ns=state.now_ns,
-        )
-    )
-    state.record_trade(trade)
+    # What an order had set aside is freed as it fills: the money has moved.
+    for (maker, _), leg in zip(meets, legs, strict=True):
+        fill_resting(state, maker, leg, trade.trade_id)
+        market.volume_micro += leg.money_micro
+    market.volume_micro += money
+    _fill_taker(state, taker, trade)
+    _tell_price(state, taker, meets[-1][0], price, size)
+    settlement.begin(state, trade, flows)
     return trade
 
 
-def leg_of(order: Order, price_micro: int, size_micro: int, fee_micro: int = 0) -> Leg:
-    """Describe one order's part in a trade."""
+def trade_id_of(cause: str) -> str:
+    """Return the UUID (version 5) that a cause gives its trade; `uuid5` written out for speed."""
+    digest = hashlib.sha1(_NAMESPACE_BYTES + cause.encode(), usedforsecurity=False).hexdigest()
+    variant = _VARIANTS[digest[16]]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+def fill_resting(state: EngineState, order: Order, leg: Leg, trade_id: str) -> None:
+    """Count a fill on a resting order, tell it and the level; closes it when nothing remains."""
     terms = order.terms
-    return Leg(
-        order_id=terms.order_id,
-        account=terms.account,
-        principal=terms.principal,
-        owner=terms.owner,
-        maker_address=terms.maker_address,
-        token_id=terms.token_id,
-        index=order.index,
-        side=terms.side,
-        price_micro=price_micro,
-        size_micro=size_micro,
-        fee_micro=fee_micro,
+    size = leg.size_micro
+    order.matched_micro += size
+    order.spent_micro += leg.money_micro
+    order.fee_micro += leg.fee_micro
+    order.trade_ids.append(trade_id)
+    ladder = state.books[order.market.condition_id].side_of(order)
+    ladder.reduce(order, size)
+    if order.matched_micro >= order.size_micro:
+        ladder.remove(order)
+        del state.open_by_principal[terms.principal][terms.order_id]
+        order.status = MATCHED
+    state.reserve(order)
+    if state.allowances:
+        allowances.spend(state, terms, order.market, leg.money_micro + leg.fee_micro)
+    now_ns = state.now_ns
+    ids = tuple(order.trade_ids)
+    state.outbox.append(
+        OrderEvent(UPDATE, order, order.matched_micro, order.status.value, ids, now_ns)
+    )
+    price = order.book_price_micro
+    state.outbox.append(
+        LevelEvent(order.market, order.is_bid, price, ladder.size_at(price), now_ns)
     )
 
 
-def _swap(state: EngineState, taker: Order, maker: Order, size: int) -> Leg:
-    ledger = state.ledger
-    same_token = taker.index == maker.index
-    if same_token:
-        _exchange(ledger, taker, maker, size)
-    elif taker.side is Side.BUY:
-        _mint(ledger, taker, maker, size)
-    else:
-        _merge(ledger, taker, maker, size)
-    return leg_of(maker, maker.price_micro, size)
+def _fill_taker(state: EngineState, taker: Order, trade: Trade) -> None:
+    leg = trade.taker
+    taker.matched_micro += leg.size_micro
+    taker.spent_micro += leg.money_micro
+    taker.fee_micro += leg.fee_micro
+    taker.trade_ids.append(trade.trade_id)
+    if taker.budget_micro:
+        # What it came to is its size: nominal shares mean nothing to an order in dollars.
+        left = taker.budget_micro - taker.spent_micro
+        taker.size_micro = taker.matched_micro + unspent_lots(taker, left)
+    if taker.matched_micro >= taker.size_micro:
+        taker.status = MATCHED
+        state.reserve(taker)
+    if state.allowances:
+        allowances.spend(state, taker.terms, taker.market, leg.money_micro + leg.fee_micro)
 
 
-def _exchange(ledger: Ledger, taker: Order, maker: Order, size: int) -> None:
-    buyer, seller = (taker, maker) if taker.side is Side.BUY else (maker, taker)
-    ledger.pay(buyer.terms.account, seller.terms.account, cost_micro(size, maker.price_micro))
-    ledger.give_shares(seller.terms.account, buyer.terms.account, maker.terms.token_id, size)
+def unspent_lots(taker: Order, left_micro: int) -> int:
+    """Return how many shares, in whole lots, dollars left over would buy at the limit."""
+    return left_micro * MICRO // taker.price_micro // 10_000 * 10_000
 
 
-def _mint(ledger: Ledger, taker: Order, maker: Order, size: int) -> None:
-    maker_cost = cost_micro(size, maker.price_micro)
-    taker_cost = cost_micro(size, MICRO - maker.price_micro)
-    ledger.pay(maker.terms.account, VAULT, maker_cost)
-    ledger.pay(taker.terms.account, VAULT, taker_cost)
-    ledger.pay(DUST, VAULT, size - maker_cost - taker_cost)
-    ledger.mint(maker.market, _owners(taker, maker), size)
-
-
-def _merge(ledger: Ledger, taker: Order, maker: Order, size: int) -> None:
-    maker_proceeds = cost_micro(size, maker.price_micro)
-    taker_proceeds = cost_micro(size, MICRO - maker.price_micro)
-    ledger.burn(maker.market, _owners(taker, maker), size)
-    ledger.pay(VAULT, maker.terms.account, maker_proceeds)
-    ledger.pay(VAULT, taker.terms.account, taker_proceeds)
-    ledger.pay(VAULT, DUST, size - maker_proceeds - taker_proceeds)
-
-
-def _owners(taker: Order, maker: Order) -> tuple[str, str]:
-    first, second = (taker, maker) if taker.index == 0 else (maker, taker)
-    return first.terms.account, second.terms.account
-
-
-def _taker_leg(state: EngineState, taker: Order, makers: tuple[Leg, ...]) -> Leg:
-    """Sum the taker's side; the fee follows each maker's price, the stated price is the mean."""
-    size = fee = notional = 0
-    for leg in makers:
-        price = leg.price_micro if leg.index == taker.index else MICRO - leg.price_micro
-        size += leg.size_micro
-        notional += leg.size_micro * price
-        fee += taker_fee_micro(
-            shares_micro=leg.size_micro,
-            price_micro=price,
-            rate_micro=taker.market.fee_rate_micro,
+def _swap(flows: list[Flow], taker: Order, maker: Order, size: int) -> tuple[Leg, int]:
+    """Add one maker's flows; return its leg and the taker's money."""
+    taker_account, maker_account = taker.terms.account, maker.terms.account
+    maker_token = maker.terms.token_id
+    maker_money = size * maker.price_micro // MICRO
+    leg = Leg(maker.terms, maker.index, maker.price_micro, size, maker_money)
+    if taker.index == maker.index:
+        if taker.terms.side is BUY:
+            buyer, seller = taker_account, maker_account
+        else:
+            buyer, seller = maker_account, taker_account
+        flows += (
+            (buyer, CASH, -maker_money),
+            (seller, CASH, maker_money),
+            (seller, maker_token, -size),
+            (buyer, maker_token, size),
         )
-    paid = state.ledger.charge_fee(taker.terms.account, fee)
-    return leg_of(taker, notional // size, size, paid)
+        return leg, maker_money
+    taker_money = size * (MICRO - maker.price_micro) // MICRO
+    # A mint pays in and gives shares, a merge the other way round.
+    sign = 1 if taker.terms.side is BUY else -1
+    dust = size - maker_money - taker_money
+    flows += (
+        (maker_account, CASH, -sign * maker_money),
+        (taker_account, CASH, -sign * taker_money),
+        (VAULT, CASH, sign * size),
+        (SETS, maker.market.condition_id, sign * size),
+        (maker_account, maker_token, sign * size),
+        (taker_account, taker.terms.token_id, sign * size),
+    )
+    if dust:
+        flows.append((DUST, CASH, -sign * dust))
+    return leg, taker_money
+
+
+def _charge(state: EngineState, taker: Order, fee: int, flows: list[Flow]) -> int:
+    """Take the fee, add it to the flows and return what was taken."""
+    account = taker.terms.account
+    taken = state.ledger.take_fee(account, fee)
+    charged: list[Flow] = [(account, CASH, -taken), (FEES, CASH, taken)]
+    state.ledger.post(charged)
+    state.ledger.account(account).fees_paid_micro += taken
+    flows += charged
+    return taken
+
+
+def _tell_price(state: EngineState, taker: Order, last: Order, price: int, size: int) -> None:
+    market, now_ns = taker.market, state.now_ns
+    terms = taker.terms
+    state.outbox.append(LastTradeEvent(market, terms.token_id, price, size, terms.side, now_ns))
+    book_price = last.book_price_micro
+    state.prices.note(market.condition_id, book_price, now_ns)
+    if not state.settings.follows_tape:
+        shown = book_price if taker.index == 0 else MICRO - book_price
+        state.last_prints[market.condition_id] = LastPrint(
+            book_price, terms.token_id, shown, terms.side, now_ns
+        )

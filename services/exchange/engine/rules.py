@@ -18,11 +18,18 @@ from whaletrader.services.exchange.engine.model import (
     Side,
 )
 
+GTC, GTD = OrderType.GTC, OrderType.GTD
+
 # Decimals that the venue allows in the derived amount, by tick size.
 AMOUNT_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
 TICKS = frozenset(AMOUNT_DECIMALS)
 
 NOT_READY = "the market is not yet ready to process new orders"
+TRADING_DISABLED = "Trading is currently disabled. Check polymarket.com for updates"
+CANCEL_ONLY = (
+    "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
+)
+POST_ONLY_MODE = "post-only mode: only post-only orders and cancels are allowed"
 UNKNOWN_TOKEN = "No orderbook exists for the requested token id"
 INVALID_PAYLOAD = "Invalid order payload"
 INVALID_EXPIRATION = "invalid expiration"
@@ -42,7 +49,10 @@ def plain(micro: int) -> str:
 
 
 def price_and_size(new: NewOrder, market: Market) -> tuple[int, int]:
-    """Return (price, size) in micro-units of an order that keeps the tick and lot rules."""
+    """Return (price, size) in micro-units of an order that keeps the tick and lot rules.
+
+    The size of a market BUY is what its dollars buy at the limit; it may come to more.
+    """
     if new.maker_amount <= 0 or new.taker_amount <= 0:
         raise OrderRefused(INVALID_PAYLOAD)
     is_buy = new.side is Side.BUY
@@ -64,6 +74,11 @@ def price_and_size(new: NewOrder, market: Market) -> tuple[int, int]:
     else:
         _check_market_amounts(new, amount_step)
     return price, size
+
+
+def closed_only(address: str) -> str:
+    """Return the refusal of an order that would open a position."""
+    return f"'{address}' address in closed only mode"
 
 
 def check_expiration(new: NewOrder, now_ns: int, security_s: int) -> None:

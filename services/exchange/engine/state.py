@@ -1,12 +1,16 @@
 """Everything the exchange remembers, and the few steps that every rule shares.
 
-Matching, the tape and order closing all change the same state; they do it through these methods,
-so that reservations, indexes, facts and events cannot drift apart.
+Matching, the tape, settlement and order closing all change the same state; they do it through these
+methods, so that reservations, indexes, facts and events cannot drift apart.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+import heapq
+from collections import defaultdict
+from enum import IntEnum
+
+import msgspec
 
 from whaletrader.services.exchange.engine.book import Book
 from whaletrader.services.exchange.engine.events import (
@@ -14,29 +18,62 @@ from whaletrader.services.exchange.engine.events import (
     LevelEvent,
     OrderEvent,
     OrderEventKind,
-    TradeEvent,
 )
 from whaletrader.services.exchange.engine.fees import taker_fee_micro
-from whaletrader.services.exchange.engine.ledger import Ledger, cost_micro
+from whaletrader.services.exchange.engine.ledger import Flow, Ledger, cost_micro
 from whaletrader.services.exchange.engine.model import (
+    Acceptance,
+    Activity,
     CloseReason,
     EngineSettings,
     LastPrint,
     Market,
+    NegRiskEvent,
     Order,
     OrderStatus,
+    Restriction,
     Side,
     Trade,
-    TradeStatus,
 )
+from whaletrader.services.exchange.engine.plans import SettlementPlan, SettlementWeather
+from whaletrader.services.exchange.engine.prices import PriceHistory
+from whaletrader.services.exchange.engine.rebates import Rebates
+
+BUY = Side.BUY
 
 # The word a cancellation carries in its event, by reason; a user's own cancel has none.
 CANCEL_WORDS = {
     CloseReason.USER: "CANCELED",
     CloseReason.HEARTBEAT: "CANCELED",
+    CloseReason.REVERSED: "CANCELED",
+    CloseReason.OFF_GRID: "CANCELED",
     CloseReason.EXPIRED: "CANCELED_EXPIRED_ORDER",
     CloseReason.RESOLVED: "CANCELED_MARKET_RESOLVED",
+    CloseReason.NOT_FUNDED: "CANCELED_NOT_ENOUGH_BALANCE",
 }
+
+
+class Due(IntEnum):
+    """What waits for its time."""
+
+    EXPIRY = 0
+    SETTLEMENT = 1
+    TAKER_DELAY = 2
+    REBATES = 3
+
+
+class Unsettled(msgspec.Struct, eq=False):
+    """A trade on its way to the chain: what undoing it takes, and what happens when.
+
+    `due_ns` tells the agenda's entry that counts from one that a new plan has overtaken.
+    """
+
+    trade: Trade
+    flows: list[Flow]
+    addresses: tuple[str, ...]
+    plan: SettlementPlan
+    retries_left: int
+    due_ns: int
 
 
 class EngineState:
@@ -48,27 +85,48 @@ class EngineState:
         self.now_ns = 0
         self.markets: dict[str, Market] = {}
         self.market_of_token: dict[str, Market] = {}
+        self.events: dict[str, NegRiskEvent] = {}
         self.books: dict[str, Book] = {}
         self.orders: dict[str, Order] = {}
         self.open_by_principal: dict[str, dict[str, Order]] = defaultdict(dict)
         self.trades: dict[str, Trade] = {}
         self.trades_by_principal: dict[str, list[Trade]] = defaultdict(list)
-        self.unsettled: deque[Trade] = deque()
+        self.trades_by_account: dict[str, list[Trade]] = defaultdict(list)
+        self.activities: dict[str, list[Activity]] = defaultdict(list)
+        self.unsettled: dict[str, Unsettled] = {}
+        self.weather: SettlementWeather | None = None
+        # Plans that wait for the next trade of a principal.
+        self.held_plans: dict[str, SettlementPlan] = {}
         self.last_prints: dict[str, LastPrint] = {}
+        self.prices = PriceHistory(settings.price_points_max)
+        self.rebates = Rebates()
+        # allowances[account][spender]: collateral and whether shares may be moved.
+        self.allowances: dict[str, dict[str, tuple[int, bool]]] = {}
+        self.restrictions: dict[str, Restriction] = {}
+        self.accepting = Acceptance.NORMAL
+        self.accepting_until_ns: int | None = None
         self.facts: dict[str, int] = defaultdict(int)
         self.outbox: list[EngineEvent] = []
-        self._seq = 0
+        self.agenda: list[tuple[int, int, int, str]] = []
+        self.seq = 0
 
     def next_seq(self) -> int:
-        self._seq += 1
-        return self._seq
+        self.seq += 1
+        return self.seq
+
+    def remind(self, due_ns: int, what: Due, name: str) -> None:
+        """Put something on the agenda; equal times keep the order in which they were put."""
+        self.seq += 1
+        heapq.heappush(self.agenda, (due_ns, self.seq, int(what), name))
 
     def reserve(self, order: Order) -> None:
         """Set aside what the open part of an order can cost, in place of what was before."""
-        account = self.ledger.account(order.terms.account)
         wanted = self.exposure(order) if order.is_open else 0
         change = wanted - order.reserved_micro
-        if order.side is Side.BUY:
+        if change == 0:
+            return
+        account = self.ledger.account(order.terms.account)
+        if order.terms.side is BUY:
             account.reserved_cash_micro += change
         else:
             account.reserved_shares[order.terms.token_id] += change
@@ -78,94 +136,69 @@ class EngineState:
         """Return collateral (BUY, fee included for a taker) or shares (SELL) at stake.
 
         Price plus fee grows with the price while the rate is below 1, so the limit is the worst.
+        A market BUY stakes its budget; the fee on top depends on whom it meets.
         """
-        remaining = order.remaining_micro
-        if order.side is Side.SELL:
+        remaining = order.size_micro - order.matched_micro
+        if order.terms.side is not BUY:
             return remaining
+        if order.budget_micro:
+            return order.budget_micro - order.spent_micro
         cost = cost_micro(remaining, order.price_micro)
-        if as_taker or order.is_tape_taker:
+        if as_taker or order.is_tape_taker or order.status is OrderStatus.DELAYED:
             cost += taker_fee_micro(
                 shares_micro=remaining,
                 price_micro=order.price_micro,
                 rate_micro=order.market.fee_rate_micro,
+                exponent=order.market.fee_exponent,
             )
         return cost
 
     def free(self, order: Order) -> int:
         account = self.ledger.account(order.terms.account)
-        if order.side is Side.BUY:
-            return account.free_cash_micro
+        if order.terms.side is BUY:
+            return account.cash_micro - account.reserved_cash_micro
         return account.free_shares_micro(order.terms.token_id)
 
     def rest(self, order: Order) -> None:
+        """Put an order on the book."""
         self.books[order.market.condition_id].side_of(order).add(order)
-        self.open_by_principal[order.terms.principal][order.order_id] = order
+        self.open_by_principal[order.terms.principal][order.terms.order_id] = order
         self.tell_level(order)
 
     def unrest(self, order: Order) -> bool:
         """Take an order off the book; return whether it stood there."""
-        if self.open_by_principal[order.terms.principal].pop(order.order_id, None) is None:
+        terms = order.terms
+        if self.open_by_principal[terms.principal].pop(terms.order_id, None) is None:
+            return False
+        if order.status is OrderStatus.DELAYED:
             return False
         self.books[order.market.condition_id].side_of(order).remove(order)
         return True
 
-    def fill(self, order: Order, size_micro: int, trade: Trade) -> None:
-        """Count a fill on an order; closes it when nothing remains."""
-        order.matched_micro += size_micro
-        if order.order_id in self.open_by_principal[order.terms.principal]:
-            self.books[order.market.condition_id].side_of(order).reduce(order, size_micro)
-        order.trade_ids.append(trade.trade_id)
-        if order.remaining_micro == 0:
-            order.status = OrderStatus.MATCHED
-            self.unrest(order)
-        self.reserve(order)
-
     def close(self, order: Order, reason: CloseReason, word: str | None = None) -> None:
         """Take an order out for a reason other than being matched; counts as one fact."""
+        rested = self.unrest(order)
         order.status = (
             OrderStatus.CANCELED_MARKET_RESOLVED
             if reason is CloseReason.RESOLVED
             else OrderStatus.CANCELED
         )
         order.close_reason = reason
-        rested = self.unrest(order)
         self.reserve(order)
         self.facts[order.terms.account] += 1
         self.tell_order(OrderEventKind.CANCELLATION, order, word or CANCEL_WORDS[reason])
         if rested:
             self.tell_level(order)
 
-    def record_trade(self, trade: Trade) -> None:
-        """Remember a trade and settle it as far as its delays allow."""
-        self.trades[trade.trade_id] = trade
-        for principal in dict.fromkeys(leg.principal for leg in trade.legs if leg.principal):
-            self.trades_by_principal[principal].append(trade)
-        self.outbox.append(TradeEvent(trade, TradeStatus.MATCHED, trade.match_ns))
-        self.unsettled.append(trade)
-        self.settle()
-
-    def settle(self) -> None:
-        """Move trades on through MINED to CONFIRMED, oldest first, as far as time allows."""
-        settings = self.settings
-        for trade in self.unsettled:
-            mined_ns = trade.match_ns + settings.settle_mined_ns
-            if trade.status is TradeStatus.MATCHED and mined_ns <= self.now_ns:
-                self._advance(trade, TradeStatus.MINED, mined_ns)
-            confirmed_ns = mined_ns + settings.settle_confirmed_ns
-            if trade.status is TradeStatus.MINED and confirmed_ns <= self.now_ns:
-                self._advance(trade, TradeStatus.CONFIRMED, confirmed_ns)
-        while self.unsettled and self.unsettled[0].status.is_final:
-            self.unsettled.popleft()
-
     def tell_order(self, kind: OrderEventKind, order: Order, word: str | None = None) -> None:
         self.outbox.append(
             OrderEvent(
-                kind=kind,
-                order=order,
-                matched_micro=order.matched_micro,
-                status=word or order.status.value,
-                trade_ids=tuple(order.trade_ids),
-                at_ns=self.now_ns,
+                kind,
+                order,
+                order.matched_micro,
+                word or order.status.value,
+                tuple(order.trade_ids),
+                self.now_ns,
             )
         )
 
@@ -176,11 +209,12 @@ class EngineState:
             LevelEvent(order.market, order.is_bid, price, ladder.size_at(price), self.now_ns)
         )
 
-    def _advance(self, trade: Trade, status: TradeStatus, at_ns: int) -> None:
-        trade.status = status
-        trade.last_update_ns = at_ns
-        self.outbox.append(TradeEvent(trade, status, at_ns))
-        if status.is_final:
-            accounts = {leg.account for leg in trade.legs if leg.principal}
-            for account in accounts:
-                self.facts[account] += 1
+    def open_orders_of(self, account: str) -> list[Order]:
+        """Return an account's open orders, newest first. Walks all open orders: for rare steps."""
+        found = [
+            order
+            for orders in self.open_by_principal.values()
+            for order in orders.values()
+            if order.terms.account == account
+        ]
+        return sorted(found, key=lambda order: -order.seq)

@@ -11,17 +11,20 @@ from __future__ import annotations
 import hashlib
 from uuid import uuid5
 
-from whaletrader.services.exchange.engine.events import LastTradeEvent, OrderEventKind
+from whaletrader.services.exchange.engine import settlement
+from whaletrader.services.exchange.engine.events import LastTradeEvent
 from whaletrader.services.exchange.engine.fees import taker_fee_micro
-from whaletrader.services.exchange.engine.ledger import TAPE, VAULT
-from whaletrader.services.exchange.engine.matching import TRADE_NAMESPACE, leg_of
+from whaletrader.services.exchange.engine.ledger import CASH, FEES, SETS, TAPE, VAULT, Flow
+from whaletrader.services.exchange.engine.matching import TRADE_NAMESPACE, fill_resting
 from whaletrader.services.exchange.engine.model import (
     LOT_MICRO,
     MICRO,
     LastPrint,
     Leg,
     Market,
+    NewOrder,
     Order,
+    OrderType,
     Print,
     Side,
     Trade,
@@ -52,6 +55,7 @@ def apply_print(state: EngineState, recorded: Print) -> None:
     state.last_prints[market.condition_id] = LastPrint(
         book_price, recorded.token_id, recorded.price_micro, recorded.side, recorded.ts_ns
     )
+    state.prices.note(market.condition_id, book_price, recorded.ts_ns)
     state.outbox.append(
         LastTradeEvent(
             market=market,
@@ -89,8 +93,10 @@ def _fill(state: EngineState, order: Order, recorded: Print, left: int) -> int:
     same = recorded.token_id == order.terms.token_id
     print_price = recorded.price_micro if same else MICRO - recorded.price_micro
     price = print_price if order.is_tape_taker else order.price_micro
-    fee = _settle_money(state, order, size, price)
-    own = leg_of(order, price, size, fee)
+    flows, money = _flows(order, size, price)
+    state.ledger.post(flows)
+    fee = _charge(state, order, size, price, flows)
+    own = Leg(order.terms, order.index, price, size, money, fee)
     tape = _tape_leg(recorded, own)
     taker, makers = (own, (tape,)) if order.is_tape_taker else (tape, (own,))
     trade = Trade(
@@ -98,50 +104,72 @@ def _fill(state: EngineState, order: Order, recorded: Print, left: int) -> int:
         market=order.market,
         taker=taker,
         makers=makers,
+        seq=state.next_seq(),
         match_ns=recorded.ts_ns,
         last_update_ns=recorded.ts_ns,
     )
-    state.fill(order, size, trade)
-    state.tell_order(OrderEventKind.UPDATE, order)
-    state.tell_level(order)
-    state.record_trade(trade)
+    order.market.volume_micro += money
+    fill_resting(state, order, own, trade_id)
+    settlement.begin(state, trade, flows)
     return size
 
 
-def _settle_money(state: EngineState, order: Order, size: int, price: int) -> int:
-    """Swap with the tape; return the fee taken. A fraction of a micro-unit goes to the tape."""
-    ledger = state.ledger
-    account = order.terms.account
-    token = order.terms.token_id
-    if order.side is Side.BUY:
-        # The tape makes the set, so that shares stay backed, and keeps the other outcome.
-        ledger.pay(account, TAPE, -(-size * price // MICRO))
-        ledger.pay(TAPE, VAULT, size)
-        owners = (account, TAPE) if order.index == 0 else (TAPE, account)
-        ledger.mint(order.market, owners, size)
-    else:
-        ledger.pay(TAPE, account, size * price // MICRO)
-        ledger.give_shares(account, TAPE, token, size)
+def _flows(order: Order, size: int, price: int) -> tuple[list[Flow], int]:
+    """Swap with the tape; return the flows and what the order paid or got.
+
+    A fraction of a micro-unit goes to the tape.
+    """
+    account, token = order.terms.account, order.terms.token_id
+    if order.side is Side.SELL:
+        money = size * price // MICRO
+        return [
+            (TAPE, CASH, -money),
+            (account, CASH, money),
+            (account, token, -size),
+            (TAPE, token, size),
+        ], money
+    # The tape makes the set, so that shares stay backed, and keeps the other outcome.
+    money = -(-size * price // MICRO)
+    other = order.market.tokens[1 - order.index].token_id
+    return [
+        (account, CASH, -money),
+        (TAPE, CASH, money - size),
+        (VAULT, CASH, size),
+        (SETS, order.market.condition_id, size),
+        (account, token, size),
+        (TAPE, other, size),
+    ], money
+
+
+def _charge(state: EngineState, order: Order, size: int, price: int, flows: list[Flow]) -> int:
     if not order.is_tape_taker:
         return 0
+    account = order.terms.account
     fee = taker_fee_micro(
-        shares_micro=size, price_micro=price, rate_micro=order.market.fee_rate_micro
+        shares_micro=size,
+        price_micro=price,
+        rate_micro=order.market.fee_rate_micro,
+        exponent=order.market.fee_exponent,
     )
-    return ledger.charge_fee(account, fee)
+    taken = state.ledger.take_fee(account, fee)
+    charged: list[Flow] = [(account, CASH, -taken), (FEES, CASH, taken)]
+    state.ledger.post(charged)
+    state.ledger.account(account).fees_paid_micro += taken
+    flows += charged
+    return taken
 
 
 def _tape_leg(recorded: Print, own: Leg) -> Leg:
-    made_up_id = "0x" + hashlib.sha256(recorded.print_id.encode()).hexdigest()
-    return Leg(
-        order_id=made_up_id,
+    made_up = NewOrder(
+        order_id="0x" + hashlib.sha256(recorded.print_id.encode()).hexdigest(),
         account=TAPE,
         principal="",
         owner=TAPE_OWNER,
         maker_address=TAPE_ADDRESS,
         token_id=own.token_id,
-        index=own.index,
         side=own.side.opposite,
-        price_micro=own.price_micro,
-        size_micro=own.size_micro,
-        fee_micro=0,
+        order_type=OrderType.GTC,
+        maker_amount=0,
+        taker_amount=0,
     )
+    return Leg(made_up, own.index, own.price_micro, own.size_micro, own.money_micro)

@@ -1,6 +1,8 @@
 """Addresses on Polygon that signatures are bound to. Facts of the venue, not settings."""
 
 CHAIN_ID = 137
+EXCHANGE_V1 = "0x4bFb41d5B3570DeFd03C39a9A4D8dE6Bd8B8982E"
+EXCHANGE_V1_NEG_RISK = "0xC5d563A36AE78145C45a50134d48A1215220f80a"
 EXCHANGE_V2 = "0xE111180000d2663C0091e4f400237545B87B996B"
 EXCHANGE_V2_NEG_RISK = "0xe2222d279d744050d28e00520010520000310F59"
 EXCHANGE_V3 = "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"
@@ -23,8 +25,15 @@ def is_position_id(token_id: str) -> bool:
     return int(token_id) & _POSITION_RESERVED_BITS == 0
 
 
-def order_domain(token_id: str, *, neg_risk: bool) -> tuple[str, str]:
-    """Return (domain version, verifying contract) under which an order must be signed."""
-    if is_position_id(token_id):
+def order_domain(
+    token_id: str, *, neg_risk: bool, generation: int | None = None
+) -> tuple[str, str]:
+    """Return (domain version, verifying contract) under which an order must be signed.
+
+    Without a generation the token says which of 2 and 3 it is; 1 is the retired one.
+    """
+    if generation == 1:
+        return "1", EXCHANGE_V1_NEG_RISK if neg_risk else EXCHANGE_V1
+    if generation == 3 or (generation is None and is_position_id(token_id)):
         return "3", EXCHANGE_V3
     return "2", EXCHANGE_V2_NEG_RISK if neg_risk else EXCHANGE_V2

@@ -6,11 +6,15 @@ wallet) wraps the order as ERC-7739 asks. Called by the wire for every order: ke
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
 from whaletrader.services.exchange.signing.contracts import CHAIN_ID
 from whaletrader.services.exchange.signing.keys import BadSignature, keccak, recover
+from whaletrader.services.exchange.signing.words import (
+    address_word,
+    domain_separator,
+    uint_word,
+)
 
 EOA = 0
 DEPOSIT_WALLET = 3
@@ -20,7 +24,6 @@ _ORDER_TYPE = (
     b"uint256 takerAmount,uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,"
     b"bytes32 builder)"
 )
-_DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _WRAP_TYPE = (
     b"TypedDataSign(Order contents,string name,string version,uint256 chainId,"
     b"address verifyingContract,bytes32 salt)" + _ORDER_TYPE
@@ -32,8 +35,7 @@ _WALLET_VERSION_HASH = keccak(b"1")
 _TRAILER_TYPE = _ORDER_TYPE + len(_ORDER_TYPE).to_bytes(2, "big")
 
 
-@dataclass(frozen=True, slots=True)
-class SignedFields:
+class SignedFields(NamedTuple):
     """The fields that an order's signature covers; `side` is 0 for BUY and 1 for SELL."""
 
     salt: int
@@ -49,33 +51,21 @@ class SignedFields:
     builder: bytes
 
 
-@lru_cache(maxsize=64)
-def domain_separator(version: str, contract: str) -> bytes:
-    """Return the hash that binds an order to one contract of one generation."""
-    return keccak(
-        keccak(_DOMAIN_TYPE)
-        + keccak(b"Polymarket CTF Exchange")
-        + keccak(version.encode())
-        + _uint(CHAIN_ID)
-        + _address(contract)
-    )
-
-
 def contents_hash(order: SignedFields) -> bytes:
     """Return the EIP-712 struct hash of the order."""
     return keccak(
         b"".join(
             (
                 _ORDER_TYPE_HASH,
-                _uint(order.salt),
-                _address(order.maker),
-                _address(order.signer),
-                _uint(order.token_id),
-                _uint(order.maker_amount),
-                _uint(order.taker_amount),
-                _uint(order.side),
-                _uint(order.signature_type),
-                _uint(order.timestamp_ms),
+                uint_word(order.salt),
+                address_word(order.maker),
+                address_word(order.signer),
+                uint_word(order.token_id),
+                uint_word(order.maker_amount),
+                uint_word(order.taker_amount),
+                uint_word(order.side),
+                uint_word(order.signature_type),
+                uint_word(order.timestamp_ms),
                 order.metadata,
                 order.builder,
             )
@@ -88,29 +78,34 @@ def order_hash(order: SignedFields, version: str, contract: str) -> bytes:
     return keccak(b"\x19\x01" + domain_separator(version, contract) + contents_hash(order))
 
 
-def signer_of(order: SignedFields, signature: bytes, version: str, contract: str) -> str:
-    """Return the address (lower case) whose key signed the order; raise `BadSignature`."""
-    if order.signature_type != DEPOSIT_WALLET:
-        return recover(order_hash(order, version, contract), signature)
+def verify(order: SignedFields, signature: bytes, version: str, contract: str) -> tuple[bytes, str]:
+    """Return (order id, address in lower case of the key that signed); raise `BadSignature`.
+
+    One pass over the order for both: the id is the hash that types 0 to 2 sign.
+    """
     domain = domain_separator(version, contract)
     contents = contents_hash(order)
+    digest = keccak(b"\x19\x01" + domain + contents)
+    if order.signature_type != DEPOSIT_WALLET:
+        return digest, recover(digest, signature)
     if signature[65:] != domain + contents + _TRAILER_TYPE:
         raise BadSignature("not a wrap of this order")
     wrapped = keccak(
-        _WRAP_TYPE_HASH
-        + contents
-        + _WALLET_NAME_HASH
-        + _WALLET_VERSION_HASH
-        + _uint(CHAIN_ID)
-        + _address(order.signer)
-        + bytes(32)
+        b"".join(
+            (
+                _WRAP_TYPE_HASH,
+                contents,
+                _WALLET_NAME_HASH,
+                _WALLET_VERSION_HASH,
+                uint_word(CHAIN_ID),
+                address_word(order.signer),
+                bytes(32),
+            )
+        )
     )
-    return recover(keccak(b"\x19\x01" + domain + wrapped), signature[:65])
+    return digest, recover(keccak(b"\x19\x01" + domain + wrapped), signature[:65])
 
 
-def _uint(value: int) -> bytes:
-    return value.to_bytes(32, "big")
-
-
-def _address(text: str) -> bytes:
-    return bytes(12) + bytes.fromhex(text[2:])
+def signer_of(order: SignedFields, signature: bytes, version: str, contract: str) -> str:
+    """Return the address (lower case) whose key signed the order; raise `BadSignature`."""
+    return verify(order, signature, version, contract)[1]

@@ -13,11 +13,17 @@ from tests.unit.services.exchange.exchange_venue import (
     YES,
     Venue,
     market,
-    tape_print,
     venue,
 )
 from whaletrader.services.exchange.engine.errors import OrderRefused
-from whaletrader.services.exchange.engine.model import MICRO, NS, OrderType, Resolution, Side
+from whaletrader.services.exchange.engine.model import (
+    MICRO,
+    NS,
+    OrderType,
+    Print,
+    Resolution,
+    Side,
+)
 
 CAROL = "0x" + "ca" * 20
 TRADERS = (ALICE, BOB, CAROL)
@@ -54,9 +60,7 @@ def _play(v: Venue, step: tuple, now_s: int) -> None:  # type: ignore[type-arg]
             return
     elif step[0] == "print":
         _, token, price, size, side = step
-        recorded = tape_print(f"p{now_s}", token, 0, 0, now_s, side)
-        object.__setattr__(recorded, "price_micro", price)
-        object.__setattr__(recorded, "size_micro", size)
+        recorded = Print(f"p{now_s}", token, price, size, side, now_s * NS)
         v.play(now_s, recorded)
     else:
         v.exchange.cancel_open(step[1], v.exchange.now_ns)
