@@ -26,6 +26,7 @@ from whaletrader.schemas import common_pb2, control_pb2, order_pb2, risk_pb2
 from whaletrader.services.execution.admission import Working
 from whaletrader.services.execution.state import Phase
 from whaletrader.venues.approval import verify_approval
+from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY
 from whaletrader.venues.polymarket.venue import PolymarketVenue
 
 FILLED = order_pb2.CLOSE_STATUS_FILLED
@@ -289,7 +290,7 @@ async def test_what_happens_while_the_stream_is_away_is_read_after_it() -> None:
         await asyncio.sleep(1.5)
         await trader.place.line.cut()
         await trader.place.play(10, (YES, 45, 150))
-        other = venue_at(trader.place.url, trader.venue._signer.reveal())
+        other = venue_at(trader.place.url, DEVELOPMENT_KEY)
         await other.connect()
         [gone] = [o for o, r in trader.place.orders().items() if r.price_micro == 200_000]
         await other.cancel(gone)

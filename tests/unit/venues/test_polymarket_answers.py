@@ -14,6 +14,7 @@ from polymarket.models.clob.order_response import RejectedOrder
 
 from whaletrader.venues.errors import (
     AlreadyPlaced,
+    CredentialsRefused,
     OutcomeUnknown,
     VenueError,
     VenueRefused,
@@ -41,7 +42,7 @@ def broken(cause: Exception) -> TransportError:
         (rejected(404, "No orderbook exists for the requested token id"), VenueRefused),
         (rejected(400, "'0x1' address banned"), VenueStop),
         (rejected(400, "order_version_mismatch"), VenueStop),
-        (rejected(401), VenueStop),
+        (rejected(401), CredentialsRefused),
         (rejected(403, "Trading restricted in your region"), VenueStop),
         (rejected(425), VenueUnavailable),
         (

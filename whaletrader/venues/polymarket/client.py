@@ -1,27 +1,32 @@
 """Opens the official client for a set of hosts, and looks at the health of its user stream.
 
-The two uses of the client's private names are here and nowhere else: hosts other than production
-cannot be named through its public API, and its user stream reconnects in silence.
+The uses of the client's private names are here and nowhere else: hosts other than production cannot
+be named through its public API, its constructor wants the private key itself, which a key in KMS
+never gives and no client needs, and its user stream reconnects in silence.
 """
 
+import logging
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NoReturn, cast
 
+from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 from polymarket import AsyncSecureClient
 from polymarket._internal.environment import (
     PRODUCTION_CONFIG,
     EnvironmentConfig,
     create_environment,
 )
+from polymarket._internal.wallet import WalletType, try_classify_wallet_type
 from polymarket.environments import PRODUCTION, Environment
-from polymarket.errors import PolymarketError
+from polymarket.errors import UserInputError
+from polymarket.models.clob import ApiKeyCreds
 from polymarket.streams import SubscriptionHandle, UserEvent
 
-from whaletrader.venues.errors import VenueStop
-from whaletrader.venues.polymarket.answers import of_reading
-from whaletrader.venues.polymarket.order_hash import Contracts
+from whaletrader.venues.errors import SignerFailed, VenueStop
+from whaletrader.venues.polymarket.credentials import ApiCredentials
+from whaletrader.venues.polymarket.order_hash import Account, Contracts
 from whaletrader.venues.polymarket.reads import PRODUCTION_GEOBLOCK, Hosts
-from whaletrader.venues.polymarket.signer import LocalSigner
 
 # Signature types by the client's name of the wallet's kind.
 SIGNATURE_TYPES: Final = {"EOA": 0, "POLY_PROXY": 1, "GNOSIS_SAFE": 2, "DEPOSIT_WALLET": 3}
@@ -90,23 +95,58 @@ def contracts_of(environment: Environment) -> Contracts:
     )
 
 
-async def connect(
-    signer: LocalSigner, wallet: str, signature_type: int, environment: Environment
-) -> AsyncSecureClient:
-    """Log in and return the client. Raises VenueUnavailable, VenueStop."""
+def wallet_type_of(account: Account, environment: Environment) -> WalletType:
+    """Return what the client calls this kind of wallet.
+
+    Raises VenueStop unless the wallet is the one that the key owns under its signature type:
+    an order signed otherwise is refused one by one, at the worst time.
+    """
+    config: EnvironmentConfig = environment._config
     try:
-        client = await AsyncSecureClient.create(
-            private_key=signer.reveal(), wallet=wallet, environment=environment
+        found = try_classify_wallet_type(
+            signer=account.key_address, wallet=account.maker, config=config.wallet_derivation
         )
-    except PolymarketError as error:
-        raise of_reading(error) from error
-    if SIGNATURE_TYPES.get(client.wallet_type) != signature_type:
-        await client.close()
+    except UserInputError as error:
+        raise VenueStop(str(error)) from error
+    if found is None:
         raise VenueStop(
-            f"wallet {wallet} is a {client.wallet_type} and its orders are to be signed as "
-            f"type {signature_type}"
+            f"wallet {account.maker} does not belong to key {account.key_address}: it is neither "
+            "that address nor its proxy, Safe or deposit wallet"
         )
-    return client
+    if SIGNATURE_TYPES[found] != account.signature_type:
+        raise VenueStop(
+            f"wallet {account.maker} is a {found}: set the signature type to "
+            f"{SIGNATURE_TYPES[found]}, not {account.signature_type}"
+        )
+    return found
+
+
+def open_client(
+    account: Account, environment: Environment, credentials: ApiCredentials
+) -> AsyncSecureClient:
+    """Return a client that knows the credentials and not the key. Asks nothing of anybody.
+
+    Raises VenueStop as `wallet_type_of` does.
+    """
+    _keep_secrets_from_wire_logs()
+    return AsyncSecureClient._construct_for_wallet(
+        signer=cast(LocalAccount, _KeyElsewhere(account.key_address)),
+        wallet=account.maker,
+        wallet_type=wallet_type_of(account, environment),
+        signer_type="OWNER",
+        environment=environment,
+        config=environment._config,
+        credentials=ApiKeyCreds.model_validate(
+            {
+                "apiKey": credentials.key.get_secret_value(),
+                "secret": credentials.secret.get_secret_value(),
+                "passphrase": credentials.passphrase.get_secret_value(),
+            }
+        ),
+        api_key=None,
+        logger=None,
+        on_rate_limit_update=None,
+    )
 
 
 def stream_mark(client: AsyncSecureClient, handle: SubscriptionHandle[UserEvent]) -> StreamMark:
@@ -119,3 +159,26 @@ def stream_mark(client: AsyncSecureClient, handle: SubscriptionHandle[UserEvent]
         getattr(handle, "dropped", 0),
         manager.dropped_events,
     )
+
+
+class _KeyElsewhere:
+    """Stands where the client would hold the key: it needs the address of it and no more."""
+
+    def __init__(self, address: str) -> None:
+        self.address = to_checksum_address(address)
+
+    def sign_typed_data(self, *_: object, **__: object) -> NoReturn:
+        raise SignerFailed("the official client must not sign: orders are signed by the adapter")
+
+    sign_message = unsafe_sign_hash = sign_transaction = sign_typed_data
+
+
+# At DEBUG these write headers, frames and bodies, and with them secrets, into the log.
+_WIRE_LOGS: Final = ("botocore", "h2", "hpack", "httpcore", "urllib3", "websockets")
+
+
+def _keep_secrets_from_wire_logs() -> None:
+    for name in _WIRE_LOGS:
+        logger = logging.getLogger(name)
+        if logger.getEffectiveLevel() < logging.INFO:
+            logger.setLevel(logging.INFO)

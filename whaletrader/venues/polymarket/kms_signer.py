@@ -216,6 +216,11 @@ def recoverable(der: bytes, digest: bytes, point: bytes) -> bytes:
     raise SignerFailed("KMS answered with a signature that another key made")
 
 
+def is_passing(code: str) -> bool:
+    """Whether an error code of AWS is worth another try later."""
+    return code in _PASSING
+
+
 def _translated(error: BotoCoreError | ClientError, call: str) -> VenueUnavailable | SignerFailed:
     if not isinstance(error, ClientError):
         name = type(error).__name__
@@ -224,6 +229,6 @@ def _translated(error: BotoCoreError | ClientError, call: str) -> VenueUnavailab
         # Time-outs and lost connections. Whether KMS signed is no matter: nothing was sent.
         return VenueUnavailable(f"KMS {call}: {name}")
     code = str(error.response.get("Error", {}).get("Code", "unknown"))
-    if code in _PASSING:
+    if is_passing(code):
         return VenueUnavailable(f"KMS {call}: {code}")
     return SignerFailed(f"KMS {call}: {code}; {_STEPS}")

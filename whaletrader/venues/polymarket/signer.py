@@ -39,7 +39,6 @@ class LocalSigner:
     def __init__(self, private_key: SecretStr) -> None:
         """Take a key of 0x and 64 hex digits. Raises VenueStop without saying what it was."""
         require_fast_curve()
-        self._secret = private_key
         try:
             raw = bytes.fromhex(private_key.get_secret_value().strip().removeprefix("0x"))
             self._key = coincurve.PrivateKey(raw)
@@ -60,10 +59,6 @@ class LocalSigner:
         """Return r, s (low), v (27 or 28)."""
         raw: bytes = self._key.sign_recoverable(digest, hasher=None)
         return raw[:64] + bytes([raw[64] + 27])
-
-    def reveal(self) -> str:
-        """Return the key for the official client, which signs its logins itself."""
-        return self._secret.get_secret_value()
 
 
 def require_fast_curve() -> None:

@@ -2,38 +2,49 @@
 
 Orders are built and signed here, because their id has to be known before they are sent; they
 leave through the client's public `post_order`, which takes a signed order as it is. Everything
-else is the client's own doing. Used by execution's composition root.
+else is the client's own doing, under credentials that may change meanwhile. Used by execution's
+composition root and by the pre-flight.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal, TypeVar
 
 from polymarket import AsyncSecureClient
 from polymarket.environments import Environment
 from polymarket.errors import (
-    OrderHeartbeatMismatchError,
     PolymarketError,
     RequestRejectedError,
-    TransportError,
     UnexpectedResponseError,
 )
+from polymarket.models.clob.account import ClobTrade, OpenOrder
+from polymarket.models.clob.cancel import CancelOrdersResponse
 from polymarket.models.clob.order_response import RejectedOrder
 from polymarket.models.clob.orders import OrderType, SignedOrder
 from polymarket.models.types import TokenId
-from polymarket.streams import SubscriptionHandle, UserEvent, UserSpec
 from polymarket.types import EvmAddress, HexString
 
+from whaletrader.runtime.clock import WallClock
 from whaletrader.schemas import common_pb2, order_pb2
 from whaletrader.venues.approval import VerifiedApproval
 from whaletrader.venues.capabilities import POLYMARKET, Capabilities
 from whaletrader.venues.errors import OutcomeUnknown, Refusal, VenueRefused, VenueUnavailable
 from whaletrader.venues.polymarket import answers, translate
-from whaletrader.venues.polymarket.client import connect, contracts_of, hosts_of, stream_mark
+from whaletrader.venues.polymarket.client import (
+    contracts_of,
+    hosts_of,
+    open_client,
+    wallet_type_of,
+)
+from whaletrader.venues.polymarket.credentials import CredentialSource
+from whaletrader.venues.polymarket.heartbeats import Heartbeats
+from whaletrader.venues.polymarket.login import Login, LoginCredentials
 from whaletrader.venues.polymarket.order_hash import (
     BYTES32_ZERO,
     Account,
+    Contracts,
     OrderFields,
     digest_of,
     fields_of,
@@ -43,13 +54,14 @@ from whaletrader.venues.polymarket.order_hash import (
     wire_signature,
 )
 from whaletrader.venues.polymarket.reads import PublicReads
-from whaletrader.venues.polymarket.signer import LocalSigner
+from whaletrader.venues.polymarket.sessions import Sessions
+from whaletrader.venues.polymarket.signer import Signer
+from whaletrader.venues.polymarket.stream import user_events
 from whaletrader.venues.port import (
     Cancellation,
     Heartbeat,
     Placement,
     StreamEvent,
-    StreamOpened,
     VenueFill,
     VenueOrder,
 )
@@ -61,12 +73,16 @@ _ORDER_TYPES: Final[dict[int, OrderType]] = {
     order_pb2.ORDER_TYPE_FOK: "FOK",
     order_pb2.ORDER_TYPE_FAK: "FAK",
 }
-# The client reconnects within a second; looking more often than that misses nothing.
-_STREAM_LOOK_S: Final = 0.2
-_RESUBSCRIBE_S: Final = 0.5
 # Balances of single tokens: 200 reads in 10 s are free, so eight at a time stay far below.
 _BALANCE_READS_MAX: Final = 8
-_HELD: Final = ("OPEN", "REDEEMABLE", "REDEEMABLE_LOST")
+_HELD: Final[tuple[Literal["OPEN", "REDEEMABLE", "REDEEMABLE_LOST"], ...]] = (
+    "OPEN",
+    "REDEEMABLE",
+    "REDEEMABLE_LOST",
+)
+
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +94,33 @@ class WalletSettings:
     signature_type: int = 0
     # Empty: the one that belongs to the environment.
     geoblock_url: str = ""
+    # Where API credentials come from; None: a login with the key itself.
+    credentials: CredentialSource | None = None
+    # How often the source is looked at for newer ones.
+    credentials_recheck_s: float = 60.0
 
 
 class PolymarketVenue:
     """One wallet at Polymarket, or at an exchange that speaks its protocol."""
 
-    def __init__(self, signer: LocalSigner, settings: WalletSettings) -> None:
+    def __init__(self, signer: Signer, settings: WalletSettings) -> None:
+        environment = settings.environment
+        hosts = hosts_of(environment, settings.geoblock_url)
         self._signer = signer
-        self._environment = settings.environment
-        self._contracts = contracts_of(settings.environment)
+        self._contracts = contracts_of(environment)
         self._account = Account(
             settings.funder or signer.address, signer.address, settings.signature_type
         )
-        self._client: AsyncSecureClient | None = None
-        self._reads = PublicReads(hosts_of(settings.environment, settings.geoblock_url))
-        self._heartbeat_id = ""
-        self._heartbeats = asyncio.Lock()
+        login = Login(signer, hosts.clob, self._contracts.chain_id, WallClock().now_ns)
+        self._sessions = Sessions(
+            lambda credentials: open_client(self._account, environment, credentials),
+            settings.credentials or LoginCredentials(login),
+        )
+        self._environment = environment
+        self._recheck_s = settings.credentials_recheck_s
+        self._watch: asyncio.Task[None] | None = None
+        self._reads = PublicReads(hosts)
+        self._heartbeats = Heartbeats(self._sessions)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -103,20 +130,36 @@ class PolymarketVenue:
     def wallet(self) -> str:
         return self._account.maker.lower()
 
+    @property
+    def account(self) -> Account:
+        """Whose orders these are, and how they are signed."""
+        return self._account
+
+    @property
+    def contracts(self) -> Contracts:
+        """What the orders are signed for, and what spends the wallet's collateral."""
+        return self._contracts
+
     async def connect(self) -> None:
-        """Log in. Raises VenueUnavailable, VenueStop."""
-        if self._client is None:
-            account = self._account
-            self._client = await connect(
-                self._signer, account.maker, account.signature_type, self._environment
-            )
+        """Log in. Idempotent. Raises VenueUnavailable, VenueStop."""
+        wallet_type_of(self._account, self._environment)
+        await self._sessions.start()
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._sessions.watch(self._recheck_s))
 
     async def close(self) -> None:
         """Close connections. Idempotent."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+        await self._sessions.close()
         await self._reads.close()
+
+    async def refresh_credentials(self) -> bool:
+        """Look for newer API credentials now. Return whether they changed."""
+        return await self._sessions.refresh()
 
     def prepare(self, order: order_pb2.OrderAnnounced) -> str:
         return order_id(order, self._account, self._contracts)
@@ -124,6 +167,22 @@ class PolymarketVenue:
     def fit_size(self, order: order_pb2.OrderAnnounced) -> int:
         step = size_step(order)
         return max(order.order.size_micro, 0) // step * step
+
+    async def sign(self, order: order_pb2.OrderAnnounced) -> SignedOrder:
+        """Build and sign an order and send nothing. With a local key nothing is awaited.
+
+        Raises VenueRefused unless the order is announced under its own hash; VenueUnavailable
+        and SignerFailed of the signer.
+        """
+        fields = fields_of(order, self._account, self._contracts)
+        chain_id = self._contracts.chain_id
+        known = "0x" + digest_of(fields, chain_id).hex()
+        if known != order.order.order_id:
+            raise VenueRefused(
+                f"announced as {order.order.order_id}, but its hash is {known}", Refusal.UNSENT
+            )
+        signature = await self._signer.sign(signed_digest(fields, chain_id))
+        return _signed(order, fields, wire_signature(fields, chain_id, signature))
 
     async def submit(
         self,
@@ -133,13 +192,10 @@ class PolymarketVenue:
         before_send: Callable[[], None] | None = None,
     ) -> Placement:
         approval.require_cover(order)
-        signed = await self._signed(order)
+        signed = await self.sign(order)
         if before_send is not None:
             before_send()
-        try:
-            answer = await self._connected.post_order(signed)
-        except PolymarketError as error:
-            raise answers.of_placing(error) from error
+        answer = await self._effect(lambda client: client.post_order(signed))
         if isinstance(answer, RejectedOrder):
             raise answers.of_refused_answer(answer)
         known = order.order.order_id
@@ -149,50 +205,25 @@ class PolymarketVenue:
         return Placement(known, status, status == "matched", is_delayed=status == "delayed")
 
     async def cancel(self, order_id: str) -> Cancellation:
-        try:
-            answer = await self._connected.cancel_order(order_id=order_id)
-        except PolymarketError as error:
-            raise answers.of_placing(error) from error
+        answer = await self._effect(lambda client: client.cancel_order(order_id=order_id))
         return translate.cancellation_of(answer, order_id)
 
     async def cancel_all(self) -> list[Cancellation]:
-        try:
-            return translate.cancellations_of(await self._connected.cancel_all())
-        except PolymarketError as error:
-            raise answers.of_placing(error) from error
+        return translate.cancellations_of(await self._effect(lambda client: client.cancel_all()))
 
     async def cancel_market(self, condition_id: str, token_id: str = "") -> list[Cancellation]:
-        try:
-            answer = await self._connected.cancel_market_orders(
-                market=condition_id, asset_id=token_id or None
-            )
-        except PolymarketError as error:
-            raise answers.of_placing(error) from error
-        return translate.cancellations_of(answer)
+        def cancel(client: AsyncSecureClient) -> Awaitable[CancelOrdersResponse]:
+            return client.cancel_market_orders(market=condition_id, asset_id=token_id or None)
+
+        return translate.cancellations_of(await self._effect(cancel))
 
     async def heartbeat(self) -> Heartbeat:
-        # One at a time: each carries the id that the one before it was answered with.
-        async with self._heartbeats:
-            has_lapsed = False
-            try:
-                try:
-                    beat = await self._connected.send_order_heartbeat(
-                        heartbeat_id=self._heartbeat_id
-                    )
-                except OrderHeartbeatMismatchError as error:
-                    # An empty id: the chain is over there, and with it our orders.
-                    has_lapsed = bool(self._heartbeat_id) and not error.heartbeat_id
-                    beat = await self._connected.send_order_heartbeat(
-                        heartbeat_id=error.heartbeat_id
-                    )
-            except PolymarketError as error:
-                raise answers.of_placing(error) from error
-            self._heartbeat_id = beat.heartbeat_id
-            return Heartbeat(has_lapsed)
+        return await self._heartbeats.beat()
 
     async def order(self, order_id: str) -> VenueOrder | None:
         try:
-            return translate.order_of(await self._connected.get_order(order_id=order_id))
+            row = await self._sessions.call(lambda client: client.get_order(order_id=order_id))
+            return translate.order_of(row)
         except RequestRejectedError as error:
             if error.status != 404:
                 raise answers.of_reading(error) from error
@@ -220,30 +251,19 @@ class PolymarketVenue:
         return (await self.collateral()).balance_micro
 
     async def collateral(self) -> Collateral:
-        try:
-            found = await self._connected.get_balance_allowance(asset_type="COLLATERAL")
-        except PolymarketError as error:
-            raise answers.of_reading(error) from error
+        found = await self._read(
+            lambda client: client.get_balance_allowance(asset_type="COLLATERAL")
+        )
         return translate.collateral_of(found)
 
     async def shares_micro(self, token_id: str) -> int:
-        try:
-            found = await self._connected.get_balance_allowance(
-                asset_type="CONDITIONAL", asset_id=token_id
-            )
-        except PolymarketError as error:
-            raise answers.of_reading(error) from error
+        found = await self._read(
+            lambda client: client.get_balance_allowance(asset_type="CONDITIONAL", asset_id=token_id)
+        )
         return found.balance
 
     async def positions(self, also: Collection[str] = ()) -> dict[str, int]:
-        tokens = dict.fromkeys(also)
-        try:
-            for status in _HELD:
-                pages = self._connected.list_positions(user=self.wallet, status=status)
-                async for row in pages.iter_items():
-                    tokens[str(row.asset_id)] = None
-        except PolymarketError as error:
-            raise answers.of_reading(error) from error
+        tokens = dict.fromkeys([*also, *await self._read(self._listed_tokens)])
         slots = asyncio.Semaphore(_BALANCE_READS_MAX)
 
         async def held(token_id: str) -> int:
@@ -256,13 +276,16 @@ class PolymarketVenue:
 
     async def book(self, token_id: str) -> OrderBook:
         try:
-            return translate.book_of(await self._connected.get_order_book(asset_id=token_id))
+            found = await self._sessions.call(
+                lambda client: client.get_order_book(asset_id=token_id)
+            )
         except RequestRejectedError as error:
             if error.status in (400, 404):
                 raise VenueRefused(str(error), Refusal.UNKNOWN_TOKEN) from error
             raise answers.of_reading(error) from error
         except PolymarketError as error:
             raise answers.of_reading(error) from error
+        return translate.book_of(found)
 
     async def terms(self, condition_id: str) -> MarketTerms:
         terms = await self._reads.terms(condition_id)
@@ -280,88 +303,58 @@ class PolymarketVenue:
         return await self._reads.region()
 
     async def is_closed_only(self) -> bool:
-        try:
-            return await self._connected.get_closed_only_mode()
-        except PolymarketError as error:
-            raise answers.of_reading(error) from error
+        return await self._read(lambda client: client.get_closed_only_mode())
 
-    async def events(self) -> AsyncIterator[StreamEvent]:
-        while True:
-            try:
-                handle = await self._connected.subscribe(UserSpec())
-            except TransportError:
-                await asyncio.sleep(_RESUBSCRIBE_S)
-                continue
-            try:
-                async for event in self._follow(handle):
-                    yield event
-            finally:
-                await handle.close()
+    async def is_deployed(self) -> bool:
+        """Whether the wallet exists on chain; a plain wallet always does.
 
-    async def _follow(self, handle: SubscriptionHandle[UserEvent]) -> AsyncIterator[StreamEvent]:
-        client = self._connected
-        owner = client.credentials.key
-        mark = stream_mark(client, handle)
-        yield StreamOpened()
-        waiting: asyncio.Task[UserEvent] | None = None
-        try:
-            while True:
-                if waiting is None:
-                    waiting = asyncio.ensure_future(anext(handle))
-                done, _ = await asyncio.wait({waiting}, timeout=_STREAM_LOOK_S)
-                now = stream_mark(client, handle)
-                if now != mark and now.socket is not None:
-                    mark = now
-                    yield StreamOpened()
-                if done:
-                    event = waiting.result()
-                    waiting = None
-                    for translated in translate.events_of(event, self.wallet, owner):
-                        yield translated
-        except StopAsyncIteration:
-            return
-        finally:
-            if waiting is not None:
-                waiting.cancel()
+        Raises VenueUnavailable, VenueRefused, VenueStop.
+        """
+        account = self._account
+        if account.signature_type == 0:
+            return True
+        return await self._reads.is_deployed(account.maker, account.signature_type)
+
+    def events(self) -> AsyncIterator[StreamEvent]:
+        return user_events(self._sessions, self.wallet)
+
+    async def _listed_tokens(self, client: AsyncSecureClient) -> list[str]:
+        tokens: list[str] = []
+        for status in _HELD:
+            pages = client.list_positions(user=self.wallet, status=status)
+            tokens += [str(row.asset_id) async for row in pages.iter_items()]
+        return tokens
 
     async def _open_orders(self, order_id: str | None) -> list[VenueOrder]:
-        try:
-            pages = self._connected.list_open_orders(id=order_id)
-            return [translate.order_of(order) async for order in pages.iter_items()]
-        except PolymarketError as error:
-            raise answers.of_reading(error) from error
+        async def listed(client: AsyncSecureClient) -> list[OpenOrder]:
+            return [row async for row in client.list_open_orders(id=order_id).iter_items()]
+
+        return [translate.order_of(row) for row in await self._read(listed)]
 
     async def _fills(
         self, *, trade_id: str | None = None, market: str | None = None, after: str | None = None
     ) -> list[VenueFill]:
-        client = self._connected
-        owner = client.credentials.key
-        found: list[VenueFill] = []
-        try:
+        owner = self._sessions.current.client.credentials.key
+
+        async def listed(client: AsyncSecureClient) -> list[ClobTrade]:
             pages = client.list_account_trades(id=trade_id, market=market, after=after)
-            async for trade in pages.iter_items():
-                found += translate.fills_of_row(trade, self.wallet, owner)
-        except PolymarketError as error:
-            raise answers.of_reading(error) from error
+            return [row async for row in pages.iter_items()]
+
+        rows = await self._read(listed)
+        found = [fill for row in rows for fill in translate.fills_of_row(row, self.wallet, owner)]
         return sorted(found, key=lambda fill: (fill.matched_ns, fill.fill_id, fill.order_id))
 
-    async def _signed(self, order: order_pb2.OrderAnnounced) -> SignedOrder:
-        """Build and sign. With a local key nothing is awaited in here."""
-        fields = fields_of(order, self._account, self._contracts)
-        chain_id = self._contracts.chain_id
-        known = "0x" + digest_of(fields, chain_id).hex()
-        if known != order.order.order_id:
-            raise VenueRefused(
-                f"announced as {order.order.order_id}, but its hash is {known}", Refusal.UNSENT
-            )
-        signature = await self._signer.sign(signed_digest(fields, chain_id))
-        return _signed(order, fields, wire_signature(fields, chain_id, signature))
+    async def _effect(self, action: Callable[[AsyncSecureClient], Awaitable[Answer]]) -> Answer:
+        try:
+            return await self._sessions.call(action)
+        except PolymarketError as error:
+            raise answers.of_placing(error) from error
 
-    @property
-    def _connected(self) -> AsyncSecureClient:
-        if self._client is None:
-            raise VenueUnavailable("not logged in at the venue")
-        return self._client
+    async def _read(self, action: Callable[[AsyncSecureClient], Awaitable[Answer]]) -> Answer:
+        try:
+            return await self._sessions.call(action)
+        except PolymarketError as error:
+            raise answers.of_reading(error) from error
 
 
 def _signed(order: order_pb2.OrderAnnounced, fields: OrderFields, signature: str) -> SignedOrder:
