@@ -1,0 +1,1 @@
+"""When something stopped being what it was: detectors one value at a time, and in hindsight."""
