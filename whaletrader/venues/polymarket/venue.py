@@ -39,7 +39,7 @@ from whaletrader.venues.polymarket.client import (
     wallet_type_of,
 )
 from whaletrader.venues.polymarket.credentials import CredentialSource
-from whaletrader.venues.polymarket.heartbeats import Heartbeats
+from whaletrader.venues.polymarket.heartbeats import Asking, Heartbeats
 from whaletrader.venues.polymarket.login import Login, LoginCredentials
 from whaletrader.venues.polymarket.order_hash import (
     BYTES32_ZERO,
@@ -120,7 +120,9 @@ class PolymarketVenue:
         self._recheck_s = settings.credentials_recheck_s
         self._watch: asyncio.Task[None] | None = None
         self._reads = PublicReads(hosts)
-        self._heartbeats = Heartbeats(self._sessions)
+        self._heartbeats = Heartbeats(
+            self._sessions, Asking(hosts.clob, signer.address, WallClock().now_ns)
+        )
 
     @property
     def capabilities(self) -> Capabilities:
