@@ -99,6 +99,17 @@ class Ledger:
         self._sets: dict[str, int] = defaultdict(int)
         self.withdrawn_micro = 0
 
+    @classmethod
+    def restored(
+        cls, accounts: list[Account], sets: dict[str, int], withdrawn_micro: int
+    ) -> Ledger:
+        """Return the ledger that held these accounts and sets."""
+        ledger = cls()
+        ledger._accounts = {account.address: account for account in accounts}
+        ledger._sets = defaultdict(int, sets)
+        ledger.withdrawn_micro = withdrawn_micro
+        return ledger
+
     def account(self, address: str) -> Account:
         """Return the account, made empty on first mention."""
         found = self._accounts.get(address)
@@ -119,6 +130,9 @@ class Ledger:
     def sets(self, condition_id: str) -> int:
         """Return how many outcome sets of a market are in existence: its open interest."""
         return self._sets.get(condition_id, 0)
+
+    def all_sets(self) -> dict[str, int]:
+        return dict(self._sets)
 
     def deposit(self, address: str, amount_micro: int, deposit_id: str) -> bool:
         """Credit collateral once for a deposit id; return whether it was new."""

@@ -24,6 +24,9 @@ GTC, GTD = OrderType.GTC, OrderType.GTD
 AMOUNT_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
 TICKS = frozenset(AMOUNT_DECIMALS)
 
+# 2262: what a signed 64-bit count of nanoseconds ends with.
+_EXPIRATION_NS_END = 1 << 63
+
 NOT_READY = "the market is not yet ready to process new orders"
 TRADING_DISABLED = "Trading is currently disabled. Check polymarket.com for updates"
 CANCEL_ONLY = (
@@ -87,7 +90,7 @@ def check_expiration(new: NewOrder, now_ns: int, security_s: int) -> None:
         if new.expiration_s != 0:
             raise OrderRefused(INVALID_EXPIRATION)
         return
-    if new.expiration_s * NS <= now_ns + security_s * NS:
+    if not now_ns + security_s * NS < new.expiration_s * NS < _EXPIRATION_NS_END:
         raise OrderRefused(INVALID_EXPIRATION)
 
 

@@ -32,27 +32,16 @@ MATCHED, MINED, CONFIRMED = TradeStatus.MATCHED, TradeStatus.MINED, TradeStatus.
 
 def begin(state: EngineState, trade: Trade, flows: list[Flow]) -> None:
     """Remember a trade whose flows were posted, and settle it as far as its plan allows now."""
-    state.trades[trade.trade_id] = trade
-    accounts: dict[str, None] = {}
-    principals: dict[str, None] = {}
-    for leg in (trade.taker, *trade.makers):
-        terms = leg.terms
-        if terms.principal:
-            principals[terms.principal] = None
-            accounts[terms.account] = None
-    for principal in principals:
-        state.trades_by_principal[principal].append(trade)
-    for account in accounts:
-        state.trades_by_account[account].append(trade)
+    accounts = state.enter_trade(trade)
     state.outbox.append(TradeEvent(trade, MATCHED, trade.match_ns))
-    plan = _plan(state, trade, principals)
+    plan = _plan(state, trade)
     if plan is None and not _anything_unsettled(state, accounts):
         _mine(state, trade, trade.match_ns)
-        _confirm(state, trade, tuple(accounts), trade.match_ns)
+        _confirm(state, trade, accounts, trade.match_ns)
         return
     plan = plan or SettlementPlan()
     state.ledger.pend(trade.trade_id, flows)
-    item = Unsettled(trade, flows, tuple(accounts), plan, plan.retries, 0)
+    item = Unsettled(trade, flows, accounts, plan, plan.retries, 0)
     state.unsettled[trade.trade_id] = item
     _next(state, item, trade.match_ns + plan.mined_ns)
 
@@ -144,17 +133,17 @@ def repeat(state: EngineState, trade_id: str, status: TradeStatus) -> None:
     state.outbox.append(TradeEvent(trade, status, state.now_ns))
 
 
-def _anything_unsettled(state: EngineState, accounts: dict[str, None]) -> bool:
+def _anything_unsettled(state: EngineState, accounts: tuple[str, ...]) -> bool:
     if not state.unsettled:
         return False
     return any(state.ledger.account(address).unsettled for address in accounts)
 
 
-def _plan(state: EngineState, trade: Trade, principals: dict[str, None]) -> SettlementPlan | None:
+def _plan(state: EngineState, trade: Trade) -> SettlementPlan | None:
     """Return the trade's plan; None for one that settles at once."""
     if state.held_plans:
-        for principal in principals:
-            held = state.held_plans.pop(principal, None)
+        for leg in trade.legs:
+            held = state.held_plans.pop(leg.principal, None)
             if held is not None:
                 return held
     settings = state.settings

@@ -190,6 +190,22 @@ class EngineState:
         if rested:
             self.tell_level(order)
 
+    def enter_trade(self, trade: Trade) -> tuple[str, ...]:
+        """Put a trade into all indexes; return the accounts in it, the house apart."""
+        self.trades[trade.trade_id] = trade
+        accounts: dict[str, None] = {}
+        principals: dict[str, None] = {}
+        for leg in (trade.taker, *trade.makers):
+            terms = leg.terms
+            if terms.principal:
+                principals[terms.principal] = None
+                accounts[terms.account] = None
+        for principal in principals:
+            self.trades_by_principal[principal].append(trade)
+        for account in accounts:
+            self.trades_by_account[account].append(trade)
+        return tuple(accounts)
+
     def tell_order(self, kind: OrderEventKind, order: Order, word: str | None = None) -> None:
         self.outbox.append(
             OrderEvent(
