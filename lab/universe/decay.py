@@ -26,7 +26,7 @@ class DecayCase:
     """One kind of wallet. `delays_days`: from the end of its skill to the flag, sorted."""
 
     edge: float
-    bets_a_day: float
+    markets_a_day: float
     delays_days: Floats
     wallets: int
     false_flags: int
@@ -73,7 +73,7 @@ def measure_decay(edge: float, markets_a_day: float, wallets: int, seed: int) ->
             delays.append(float(after[0] - END_DAY))
     return DecayCase(
         edge=edge,
-        bets_a_day=markets_a_day,
+        markets_a_day=markets_a_day,
         delays_days=np.sort(delays),
         wallets=wallets,
         false_flags=false_flags,

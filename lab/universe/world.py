@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,14 +38,14 @@ class UniverseOptions:
     skilled_share: float = 0.05
     # How much more often than a fair price of 0.5 says a skilled wallet wins.
     edge: float = 0.08
-    trades_median: float = 150.0
-    trades_sigma: float = 0.8
-    trades_max: int = 2_000
+    trades_median: float = 400.0
+    trades_sigma: float = 1.0
+    trades_max: int = 5_000
     # Trades a wallet makes in one market, on one side, before it turns to the next.
     trades_per_position: float = 2.5
     days: float = 180.0
     event_days_median: float = 3.0
-    events: int = 2_000
+    events: int = 4_000
     markets_per_event_max: int = 6
     correlation: float = 0.5
     half_spread: float = 0.005
@@ -208,19 +208,19 @@ def _trade(
     rate = CATEGORY_RATES[markets.category[market]]
     day = markets.start_day[market] + markets.life_days[market] * (step + 0.5) / STEPS
     order = np.lexsort((day, wallet))
-    columns = (
-        wallet,
-        markets.event[market],
-        market,
-        yes,
-        markets.is_yes[market] == yes,
-        price,
-        np.where(is_taker, rate * price * (1 - price), 0.0),
-        random.lognormal(5.0, 1.2, len(price)),
-        day,
-        markets.start_day[market] + markets.life_days[market],
+    return Universe(
+        wallet=wallet[order],
+        event=markets.event[market][order],
+        market=market[order],
+        bought_yes=yes[order],
+        is_won=(markets.is_yes[market] == yes)[order],
+        price=price[order],
+        fee=np.where(is_taker, rate * price * (1 - price), 0.0)[order],
+        shares=random.lognormal(5.0, 1.2, len(price))[order],
+        traded_day=day[order],
+        settled_day=(markets.start_day[market] + markets.life_days[market])[order],
+        is_skilled=is_skilled,
     )
-    return Universe(*(column[order] for column in columns), is_skilled=is_skilled)
 
 
 def _log_odds(probability: float) -> float:
