@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pyarrow import parquet  # type: ignore[import-untyped]
+from pyarrow import parquet
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "activity.parquet": (

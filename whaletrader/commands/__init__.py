@@ -27,6 +27,9 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("why", "whaletrader.commands.why", "The chain of an order or decision.", "local"),
     CommandRow("replay", "whaletrader.commands.replay", "Decide it all again; compare.", "local"),
     CommandRow("audit", "whaletrader.commands.audit", "Verify the event store.", "local"),
+    CommandRow(
+        "evidence", "whaletrader.commands.evidence", "Are these wallets worth copying?", "lab"
+    ),
     CommandRow("halt", "whaletrader.commands.halt", "Let no new order leave.", "local"),
     CommandRow("resume", "whaletrader.commands.resume", "Trade again after a halt.", "local"),
     CommandRow("flatten", "whaletrader.commands.flatten", "Halt, and sell all.", "local"),
