@@ -1,0 +1,1 @@
+"""What moves together and who trades alike. numpy and scipy only."""
