@@ -75,6 +75,24 @@ class ExchangeConfig(BaseModel):
         0, ge=0, le=600_000, description="from MATCHED to MINED, on the matching clock"
     )
     settle_confirmed_ms: int = Field(0, ge=0, le=600_000, description="from MINED to CONFIRMED")
+    taker_delay_ms: int = Field(
+        50, ge=0, le=60_000, description="marketable orders in crypto markets wait; not at the tape"
+    )
+    after_failure: Literal["cancel", "restore"] = Field(
+        "cancel", description="what becomes of the order of a trade that failed"
+    )
+    auto_redeem: bool = Field(True, description="a resolution pays all holders at once")
+    pays_rebates: bool = Field(False, description="makers get their rebates at the end of a day")
+    allowances_unlimited: bool = Field(
+        True, description="wallets may trade without approvals; --no-... has them approve first"
+    )
+    auto_tick: bool = Field(
+        False, description="the tick becomes 0.001 once a trade is beyond 0.96 or below 0.04"
+    )
+    drops_off_grid: bool = Field(False, description="a coarser tick cancels orders off its grid")
+    market_keepalive_s: int = Field(
+        45, ge=0, le=3_600, description="a silent market stream is sent its books again; 0 never"
+    )
     # The venue does not publish its tolerance; a minute lets a slow laptop's clock pass.
     auth_skew_s_max: int = Field(
         60, ge=1, le=86_400, description="clock difference that a signed request may have"
@@ -150,4 +168,11 @@ class ExchangeConfig(BaseModel):
             gtd_security_s=self.gtd_security_s,
             settle_mined_ns=self.settle_mined_ms * 1_000_000,
             settle_confirmed_ns=self.settle_confirmed_ms * 1_000_000,
+            taker_delay_ns=0 if self.mode == "tape" else self.taker_delay_ms * 1_000_000,
+            after_failure=self.after_failure,
+            auto_redeem=self.auto_redeem,
+            pays_rebates=self.pays_rebates,
+            allowances_unlimited=self.allowances_unlimited,
+            auto_tick=self.auto_tick,
+            drops_off_grid=self.drops_off_grid,
         )

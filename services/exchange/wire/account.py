@@ -1,4 +1,4 @@
-"""A client's own things: API keys, open orders, trades, balances, heartbeats, notifications."""
+"""A client's own things: open orders, trades, balances, heartbeats, notifications."""
 
 from __future__ import annotations
 
@@ -9,52 +9,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from whaletrader.services.exchange.engine.model import NS, CloseReason, Order, Trade
-from whaletrader.services.exchange.signing import contracts
 from whaletrader.services.exchange.signing.wallets import wallets_for
 from whaletrader.services.exchange.wire import render
 from whaletrader.services.exchange.wire.answers import WireError, number, ok, page, read_json
-from whaletrader.services.exchange.wire.venue import Venue, authorized, logged_in, venue_of
+from whaletrader.services.exchange.wire.chain import SPENDERS
+from whaletrader.services.exchange.wire.venue import Venue, authorized, venue_of
 
-# Every account may spend everything: allowances belong to the chain, which is not part of this.
-UNLIMITED = str((1 << 256) - 1)
-SPENDERS = (
-    contracts.EXCHANGE_V2,
-    contracts.EXCHANGE_V2_NEG_RISK,
-    contracts.NEG_RISK_ADAPTER,
-    contracts.EXCHANGE_V3,
-)
-
-
-async def create_api_key(request: Request) -> Response:
-    return ok(venue_of(request).keys.create(*logged_in(request)).answer())
-
-
-async def derive_api_key(request: Request) -> Response:
-    return ok(venue_of(request).keys.derive(*logged_in(request)).answer())
-
-
-async def api_keys(request: Request) -> Response:
-    key = await authorized(request)
-    return ok({"apiKeys": venue_of(request).keys.of(key.address)})
-
-
-async def delete_api_key(request: Request) -> Response:
-    venue_of(request).keys.delete(await authorized(request))
-    return ok("OK")
-
-
-async def closed_only(request: Request) -> Response:
-    await authorized(request)
-    return ok({"closed_only": False})
+UINT256_MAX = (1 << 256) - 1
 
 
 async def order(request: Request) -> Response:
     """Answer one order of the caller, gone ones included, so that a hash can be asked for."""
+    venue = venue_of(request)
     key = await authorized(request)
-    found = venue_of(request).exchange.state.orders.get(request.path_params["order_id"])
+    found = venue.exchange.state.orders.get(request.path_params["order_id"])
     if found is None or found.terms.principal != key.address:
         raise WireError(404, "order not found")
-    return ok(render.order_row(found))
+    return ok(render.order_row(found, prefixed=venue.config.status_prefix))
 
 
 async def open_orders(request: Request) -> Response:
@@ -70,7 +41,17 @@ async def open_orders(request: Request) -> Response:
         )
 
     rows = [o for o in venue.exchange.state.open_by_principal[key.address].values() if fits(o)]
-    return ok(page(rows, query.get("next_cursor"), venue.config.page_rows_max, render.order_row))
+    prefixed = venue.config.status_prefix
+    limit = venue.config.page_rows_max
+    cursor = query.get("next_cursor")
+    return ok(page(rows, cursor, limit, lambda o: render.order_row(o, prefixed=prefixed)))
+
+
+async def pre_migration_orders(request: Request) -> Response:
+    """Answer the orders that the change of generations wiped: none rested here then."""
+    await authorized(request)
+    cursor = request.query_params.get("next_cursor")
+    return ok(page([], cursor, venue_of(request).config.page_rows_max, lambda row: row))
 
 
 async def trades(request: Request) -> Response:
@@ -101,49 +82,53 @@ async def trades(request: Request) -> Response:
     rows = [trade for trade in mine if fits(trade)]
     limit = venue.config.page_rows_max
     cursor = query.get("next_cursor")
-    return ok(page(rows, cursor, limit, lambda trade: render.trade_row(trade, key.address)))
+    prefixed = venue.config.status_prefix
+    return ok(
+        page(
+            rows,
+            cursor,
+            limit,
+            lambda trade: render.trade_row(trade, key.address, prefixed=prefixed),
+        )
+    )
 
 
 async def balance_allowance(request: Request) -> Response:
+    """Answer a balance and what each spender may take of it, in base units as text."""
     venue = venue_of(request)
     key = await authorized(request)
     wallet = _wallet(venue, key.address, number(request, "signature_type", 0))
     asset_type = request.query_params.get("asset_type", "")
     account = venue.exchange.state.ledger.find(wallet)
+    allowed = {spender: venue.exchange.allowance(wallet, spender) for spender in SPENDERS}
     if asset_type == "COLLATERAL":
         balance = account.cash_micro if account else 0
+        amounts = {spender: cash for spender, (cash, _) in allowed.items()}
     elif asset_type in ("CONDITIONAL", "CONDITIONAL-V2"):
         token_id = request.query_params.get("token_id")
         venue.market_of_token(token_id)
         balance = account.positions.get(token_id or "", 0) if account else 0
+        amounts = {spender: UINT256_MAX if may else 0 for spender, (_, may) in allowed.items()}
     else:
         raise WireError(400, "Invalid asset type")
-    return ok(
-        {"balance": str(balance), "allowances": dict.fromkeys(SPENDERS, UNLIMITED)},
-    )
+    texts = {spender: str(amount) for spender, amount in amounts.items()}
+    return ok({"balance": str(balance), "allowances": texts})
 
 
 async def notifications(request: Request) -> Response:
-    await authorized(request)
-    return ok([])
+    key = await authorized(request)
+    return ok([note.row() for note in venue_of(request).notes.of(key.address)])
 
 
 async def drop_notifications(request: Request) -> Response:
-    await authorized(request)
+    """Forget the notifications named by `ids`, or all."""
+    key = await authorized(request)
+    ids = [part for part in request.query_params.get("ids", "").split(",") if part]
+    if not all(part.isdecimal() for part in ids):
+        raise WireError(400, "Invalid ids")
+    numbers = {int(part) for part in ids} if ids else None
+    venue_of(request).notes.drop(key.address, numbers)
     return ok("OK")
-
-
-async def order_scoring(request: Request) -> Response:
-    await authorized(request)
-    return ok({"scoring": False})
-
-
-async def orders_scoring(request: Request) -> Response:
-    await authorized(request)
-    body = await read_json(request)
-    if not isinstance(body, list):
-        raise WireError(400, "Invalid payload")
-    return ok({str(order_id): False for order_id in body})
 
 
 async def heartbeat(request: Request) -> Response:
@@ -169,13 +154,23 @@ def expire_heartbeats(venue: Venue) -> None:
     now_ns = venue.wall_ns()
     limit_ns = venue.config.heartbeat_timeout_s * NS
     stopped = [k for k, (_, at_ns) in venue.heartbeats.items() if now_ns - at_ns > limit_ns]
-    for key_id in stopped:
+    stop_heartbeats(venue, stopped)
+
+
+def stop_heartbeats(venue: Venue, key_ids: list[str]) -> int:
+    """End the chains of heartbeats of some keys; return how many orders that canceled."""
+    canceled = 0
+    for key_id in key_ids:
         del venue.heartbeats[key_id]
         key = venue.keys.find_by_id(key_id)
         if key is not None:
-            venue.exchange.cancel_open(key.address, venue.now_ns, reason=CloseReason.HEARTBEAT)
-    if stopped:
+            gone = venue.exchange.cancel_open(
+                key.address, venue.now_ns, reason=CloseReason.HEARTBEAT
+            )
+            canceled += len(gone)
+    if key_ids:
         venue.publish()
+    return canceled
 
 
 def _wallet(venue: Venue, owner: str, signature_type: int) -> str:

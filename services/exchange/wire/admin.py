@@ -6,6 +6,7 @@ upserts, a window that was played answers as it did before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,13 +20,16 @@ from whaletrader.services.exchange.engine.exchange import Window
 from whaletrader.services.exchange.engine.model import (
     MICRO,
     Market,
+    NegRiskEvent,
     Print,
     Resolution,
+    Restriction,
     Side,
     Token,
 )
 from whaletrader.services.exchange.signing.keys import address_of, checksum, is_address
 from whaletrader.services.exchange.wire.answers import WireError, ok
+from whaletrader.services.exchange.wire.rewards import RewardTerms
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
 
 COLLATERAL_MICRO_MAX = 10**18
@@ -57,6 +61,10 @@ class MarketBody(msgspec.Struct, forbid_unknown_fields=True):
     fee_rate_micro: int
     neg_risk: bool
     end_ns: int
+    neg_risk_event: str = ""
+    fee_exponent: int = 1
+    taker_delay_ms: int | None = None
+    rewards: RewardTerms | None = None
 
 
 class MarketsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,9 +93,46 @@ class TapeBody(msgspec.Struct, forbid_unknown_fields=True):
     resolutions: list[ResolutionBody] = []
 
 
+class EventBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A neg-risk event over markets that are listed already."""
+
+    event_id: str
+    condition_ids: list[str]
+    is_augmented: bool = False
+
+
+class ResolveBody(msgspec.Struct, forbid_unknown_fields=True):
+    condition_id: str
+    winning_index: int
+
+
+class TickBody(msgspec.Struct, forbid_unknown_fields=True):
+    condition_id: str
+    tick_size_micro: int
+
+
+class AllowanceBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a contract may spend of a wallet; what is left out stays as it is."""
+
+    address: str
+    spender: str
+    collateral_micro: int | None = None
+    conditional: bool | None = None
+
+
+class RestrictionBody(msgspec.Struct, forbid_unknown_fields=True):
+    address: str
+    restriction: Restriction
+
+
 _accounts = msgspec.json.Decoder(AccountBody)
 _markets = msgspec.json.Decoder(MarketsBody)
 _tape = msgspec.json.Decoder(TapeBody)
+_events = msgspec.json.Decoder(EventBody)
+_resolutions = msgspec.json.Decoder(ResolveBody)
+_ticks = msgspec.json.Decoder(TickBody)
+_allowances = msgspec.json.Decoder(AllowanceBody)
+_restrictions = msgspec.json.Decoder(RestrictionBody)
 
 
 async def make_account(request: Request) -> Response:
@@ -125,11 +170,83 @@ async def upsert_markets(request: Request) -> Response:
     try:
         for entry in body.markets:
             added += venue.exchange.list_market(_market(entry))
+            if entry.rewards is not None:
+                venue.rewards[entry.condition_id] = entry.rewards
     except BadInstruction as error:
         raise WireError(409, str(error)) from error
     finally:
         venue.publish()
     return ok({"markets": len(body.markets), "added": added})
+
+
+async def upsert_events(request: Request) -> Response:
+    """Bind markets to a neg-risk event."""
+    venue = venue_of(request)
+    body: EventBody = await _body(request, _events)
+    event = NegRiskEvent(body.event_id, tuple(body.condition_ids), body.is_augmented)
+    added = _instructed(venue, lambda: venue.exchange.list_event(event))
+    return ok({"event_id": body.event_id, "added": bool(added)})
+
+
+async def resolve(request: Request) -> Response:
+    """Say which outcome of a market won; what rests there is canceled."""
+    venue = venue_of(request)
+    body: ResolveBody = await _body(request, _resolutions)
+    if body.winning_index not in (0, 1):
+        raise WireError(400, "winning_index must be 0 or 1")
+    _instructed(
+        venue,
+        lambda: venue.exchange.resolve(body.condition_id, body.winning_index, venue.now_ns),
+    )
+    return ok({"condition_id": body.condition_id, "winning_index": body.winning_index})
+
+
+async def set_tick(request: Request) -> Response:
+    venue = venue_of(request)
+    body: TickBody = await _body(request, _ticks)
+    _instructed(
+        venue,
+        lambda: venue.exchange.set_tick(body.condition_id, body.tick_size_micro, venue.now_ns),
+    )
+    return ok({"condition_id": body.condition_id, "tick_size_micro": body.tick_size_micro})
+
+
+async def allow(request: Request) -> Response:
+    """Set what a contract may spend of a wallet, as an approval on the chain would."""
+    venue = venue_of(request)
+    body: AllowanceBody = await _body(request, _allowances)
+    if not is_address(body.address) or not is_address(body.spender):
+        raise WireError(400, "address and spender must be 0x and 40 hex digits")
+    _instructed(
+        venue,
+        lambda: venue.exchange.allow(
+            body.address.lower(),
+            body.spender,
+            collateral_micro=body.collateral_micro,
+            conditional=body.conditional,
+        ),
+    )
+    cash, shares = venue.exchange.allowance(body.address.lower(), body.spender)
+    return ok({"collateral_micro": str(cash), "conditional": shares})
+
+
+async def restrict(request: Request) -> Response:
+    """Ban an address, have it only close positions, or lift that."""
+    venue = venue_of(request)
+    body: RestrictionBody = await _body(request, _restrictions)
+    if not is_address(body.address):
+        raise WireError(400, "address must be 0x and 40 hex digits")
+    _instructed(venue, lambda: venue.exchange.restrict(body.address.lower(), body.restriction))
+    return ok({"address": checksum(body.address), "restriction": body.restriction.value})
+
+
+def _instructed(venue: Venue, act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except BadInstruction as error:
+        raise WireError(409, str(error)) from error
+    finally:
+        venue.publish()
 
 
 async def play_tape(request: Request) -> Response:
@@ -225,6 +342,9 @@ def _market(body: MarketBody) -> Market:
         fee_rate_micro=body.fee_rate_micro,
         neg_risk=body.neg_risk,
         end_ns=body.end_ns,
+        neg_risk_event=body.neg_risk_event,
+        fee_exponent=body.fee_exponent,
+        taker_delay_ns=-1 if body.taker_delay_ms is None else body.taker_delay_ms * 1_000_000,
     )
 
 

@@ -18,13 +18,14 @@ LAST_CURSOR = "LTE="
 
 
 class WireError(Exception):
-    """An answer other than 200; `extra` fields go beside `error`."""
+    """An answer other than 200; `extra` fields go beside `error`, `headers` on top of it."""
 
     def __init__(self, status: int, text: str, **extra: Any) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
         self.extra = extra
+        self.headers: dict[str, str] = {}
 
 
 def ok(value: Any, status: int = 200) -> Response:
@@ -34,7 +35,9 @@ def ok(value: Any, status: int = 200) -> Response:
 async def on_wire_error(_: Request, error: Exception) -> Response:
     if not isinstance(error, WireError):
         raise error
-    return ok({"error": error.text, **error.extra}, error.status)
+    answer = ok({"error": error.text, **error.extra}, error.status)
+    answer.headers.update(error.headers)
+    return answer
 
 
 async def read_json(request: Request) -> Any:

@@ -12,11 +12,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from whaletrader.services.exchange.engine.arrival import taker_delay_ns
 from whaletrader.services.exchange.engine.model import MICRO, NS, Market
 from whaletrader.services.exchange.engine.rules import UNKNOWN_TOKEN, plain
 from whaletrader.services.exchange.signing.contracts import is_position_id
 from whaletrader.services.exchange.wire import render
 from whaletrader.services.exchange.wire.answers import WireError, ok, page, read_json
+from whaletrader.services.exchange.wire.chain import COLLATERAL
+from whaletrader.services.exchange.wire.rewards import RewardTerms
 from whaletrader.services.exchange.wire.times import iso
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
 
@@ -24,18 +27,15 @@ from whaletrader.services.exchange.wire.venue import Venue, venue_of
 MARKETS_PAGE_ROWS = 1_000
 BATCH_TOKENS_MAX = 500
 LEGACY_BASE_FEE = 1_000
-
-
-async def alive(_: Request) -> Response:
-    return ok("OK")
+NO_REWARDS = RewardTerms()
 
 
 async def server_time(request: Request) -> Response:
     return ok(venue_of(request).wall_ns() // NS)
 
 
-async def version(_: Request) -> Response:
-    return ok({"version": 2})
+async def version(request: Request) -> Response:
+    return ok({"version": 1 if venue_of(request).config.generation == 1 else 2})
 
 
 async def book(request: Request) -> Response:
@@ -50,14 +50,14 @@ async def books(request: Request) -> Response:
 
 
 async def midpoint(request: Request) -> Response:
-    mid = _midpoint(venue_of(request), request.query_params.get("token_id"))
+    mid = midpoint_of(venue_of(request), request.query_params.get("token_id"))
     return ok({"mid": plain(mid)})
 
 
 async def midpoints(request: Request) -> Response:
     venue = venue_of(request)
     items = await _items(request)
-    return ok({i["token_id"]: plain(_midpoint(venue, i["token_id"])) for i in items})
+    return ok({i["token_id"]: plain(midpoint_of(venue, i["token_id"])) for i in items})
 
 
 async def price(request: Request) -> Response:
@@ -79,13 +79,13 @@ async def prices(request: Request) -> Response:
 
 
 async def spread(request: Request) -> Response:
-    return ok({"spread": plain(_spread(venue_of(request), request.query_params.get("token_id")))})
+    return ok({"spread": plain(spread_of(venue_of(request), request.query_params.get("token_id")))})
 
 
 async def spreads(request: Request) -> Response:
     venue = venue_of(request)
     items = await _items(request)
-    return ok({i["token_id"]: plain(_spread(venue, i["token_id"])) for i in items})
+    return ok({i["token_id"]: plain(spread_of(venue, i["token_id"])) for i in items})
 
 
 async def last_trade_price(request: Request) -> Response:
@@ -126,8 +126,10 @@ async def market_by_token(request: Request) -> Response:
 
 
 async def clob_market(request: Request) -> Response:
+    venue = venue_of(request)
     market = _market(request)
     base_fee = LEGACY_BASE_FEE if market.fee_rate_micro else 0
+    terms = venue.rewards.get(market.condition_id, NO_REWARDS)
     row: dict[str, Any] = {
         "c": market.condition_id,
         "t": [{"t": t.token_id, "o": t.outcome} for t in market.tokens],
@@ -136,13 +138,16 @@ async def clob_market(request: Request) -> Response:
         "mbf": base_fee,
         "tbf": base_fee,
         "ao": market.winning_index is None,
+        "aot": iso(market.listed_ns),
         "cbos": True,
-        "r": {"mi": 0, "ma": 0, "moas": 0},
-        "fd": {"r": market.fee_rate_micro / MICRO, "e": 1, "to": True},
+        "r": {"mi": terms.min_size, "ma": terms.max_spread, "moas": terms.min_age_s},
+        "fd": {"r": market.fee_rate_micro / MICRO, "e": market.fee_exponent, "to": True},
         "v": "v2" if is_position_id(market.tokens[0].token_id) else "v1",
     }
     if market.neg_risk:
         row["nr"] = True
+    if taker_delay_ns(venue.exchange.state, market):
+        row["itode"] = True
     return ok(row)
 
 
@@ -156,6 +161,15 @@ async def markets(request: Request) -> Response:
 
 async def simplified_markets(request: Request) -> Response:
     return _listing(request, _simplified)
+
+
+async def sampling_markets(request: Request) -> Response:
+    """Answer the markets that pay rewards, or where none does, all that take orders."""
+    return _listing(request, _full, is_sample=True)
+
+
+async def sampling_simplified_markets(request: Request) -> Response:
+    return _listing(request, _simplified, is_sample=True)
 
 
 def book_of(venue: Venue, token_id: str | None) -> dict[str, Any]:
@@ -175,17 +189,17 @@ def best_prices(venue: Venue, market: Market, index: int) -> tuple[int | None, i
     return (bids[0][0] if bids else None), (asks[0][0] if asks else None)
 
 
-def _last(venue: Venue, market: Market, index: int) -> int | None:
+def last_of(venue: Venue, market: Market, index: int) -> int | None:
     last = venue.exchange.state.last_prints.get(market.condition_id)
     return render.last_price(last, index) if last else None
 
 
-def _midpoint(venue: Venue, token_id: str | None) -> int:
+def midpoint_of(venue: Venue, token_id: str | None) -> int:
     market, index = venue.market_of_token(token_id)
     bid, ask = best_prices(venue, market, index)
     if bid is not None and ask is not None:
         return (bid + ask) // 2
-    last = _last(venue, market, index)
+    last = last_of(venue, market, index)
     if last is None:
         raise WireError(404, UNKNOWN_TOKEN)
     return last
@@ -196,11 +210,11 @@ def _best(venue: Venue, token_id: str | None, side: str) -> int:
     bid, ask = best_prices(venue, market, index)
     found = bid if side == "BUY" else ask
     if found is None and venue.config.mode == "tape":
-        found = _last(venue, market, index)
+        found = last_of(venue, market, index)
     return found or 0
 
 
-def _spread(venue: Venue, token_id: str | None) -> int:
+def spread_of(venue: Venue, token_id: str | None) -> int:
     market, index = venue.market_of_token(token_id)
     bid, ask = best_prices(venue, market, index)
     return (MICRO if ask is None else ask) - (bid or 0)
@@ -228,9 +242,17 @@ def _market(request: Request) -> Market:
     return found
 
 
-def _listing(request: Request, render_row: Callable[[Venue, Market], dict[str, Any]]) -> Response:
+def _listing(
+    request: Request,
+    render_row: Callable[[Venue, Market], dict[str, Any]],
+    *,
+    is_sample: bool = False,
+) -> Response:
     venue = venue_of(request)
     rows = list(venue.exchange.state.markets.values())
+    if is_sample:
+        rows = [m for m in rows if m.winning_index is None]
+        rows = [m for m in rows if m.condition_id in venue.rewards] or rows
     cursor = request.query_params.get("next_cursor")
     return ok(page(rows, cursor, MARKETS_PAGE_ROWS, lambda m: render_row(venue, m)))
 
@@ -243,7 +265,7 @@ def _full(venue: Venue, market: Market) -> dict[str, Any]:
         "closed": market.winning_index is not None,
         "archived": False,
         "accepting_orders": market.winning_index is None,
-        "accepting_order_timestamp": None,
+        "accepting_order_timestamp": iso(market.listed_ns),
         "minimum_order_size": market.min_size_micro / MICRO,
         "minimum_tick_size": market.tick_size_micro / MICRO,
         "condition_id": market.condition_id,
@@ -259,11 +281,11 @@ def _full(venue: Venue, market: Market) -> dict[str, Any]:
         "taker_base_fee": base_fee,
         "notifications_enabled": False,
         "neg_risk": market.neg_risk,
-        "neg_risk_market_id": "",
+        "neg_risk_market_id": market.neg_risk_event,
         "neg_risk_request_id": "",
         "icon": "",
         "image": "",
-        "rewards": {"rates": None, "min_size": 0, "max_spread": 0},
+        "rewards": _rewards(venue, market),
         "is_50_50_outcome": False,
         "tokens": _tokens(venue, market),
         "tags": [market.category],
@@ -273,7 +295,7 @@ def _full(venue: Venue, market: Market) -> dict[str, Any]:
 def _simplified(venue: Venue, market: Market) -> dict[str, Any]:
     return {
         "condition_id": market.condition_id,
-        "rewards": {"rates": None, "min_size": 0, "max_spread": 0},
+        "rewards": _rewards(venue, market),
         "tokens": _tokens(venue, market),
         "active": True,
         "closed": market.winning_index is not None,
@@ -282,12 +304,22 @@ def _simplified(venue: Venue, market: Market) -> dict[str, Any]:
     }
 
 
+def _rewards(venue: Venue, market: Market) -> dict[str, Any]:
+    terms = venue.rewards.get(market.condition_id, NO_REWARDS)
+    rates = [{"asset_address": COLLATERAL, "rewards_daily_rate": terms.daily_rate}]
+    return {
+        "rates": rates if terms.daily_rate else None,
+        "min_size": terms.min_size,
+        "max_spread": terms.max_spread,
+    }
+
+
 def _tokens(venue: Venue, market: Market) -> list[dict[str, Any]]:
     return [
         {
             "token_id": token.token_id,
             "outcome": token.outcome,
-            "price": (_last(venue, market, index) or 0) / MICRO,
+            "price": (last_of(venue, market, index) or 0) / MICRO,
             "winner": market.winning_index == index,
         }
         for index, token in enumerate(market.tokens)

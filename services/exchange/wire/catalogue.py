@@ -9,19 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whaletrader.services.exchange.engine.model import MICRO, NS, Market, Token
+from whaletrader.services.exchange.engine.schedules import schedule_of
 from whaletrader.services.exchange.signing.keys import keccak
 
-# The live venue's taker rates by category (1e-6), since 2026-07-10.
-FEE_RATES_MICRO = {
-    "crypto": 70_000,
-    "sports": 50_000,
-    "finance": 40_000,
-    "politics": 40_000,
-    "mentions": 40_000,
-    "tech": 40_000,
-    "geopolitics": 0,
-}
-OTHER_FEE_RATE_MICRO = 50_000
 WINDOW_S = 900
 # The live venue lists crypto windows a day ahead; three are enough to try the change-over.
 WINDOWS_AHEAD = 3
@@ -88,6 +78,16 @@ def default_markets(now_ns: int, generation: int) -> list[Market]:
     return [*markets, *crypto_windows(now_ns, generation)]
 
 
+def default_events(generation: int) -> dict[str, tuple[str, ...]]:
+    """Return the neg-risk events of the default markets: id -> condition ids."""
+    groups: dict[str, list[str]] = {}
+    for listing in PLAIN:
+        if listing.neg_risk:
+            ids = _newer_ids(listing.name) if generation == 3 else _older_ids(listing.name)
+            groups.setdefault(_event_id(listing.event_slug), []).append(ids[0])
+    return {event_id: tuple(members) for event_id, members in groups.items()}
+
+
 def crypto_windows(now_ns: int, generation: int) -> list[Market]:
     """Return the running quarter of an hour's up/down market and the next ones."""
     running_s = now_ns // NS // WINDOW_S * WINDOW_S
@@ -118,10 +118,16 @@ def _market(listing: Listing, end_ns: int, *, is_newer: bool) -> Market:
         tokens=(Token(ids[0], listing.outcomes[0]), Token(ids[1], listing.outcomes[1])),
         tick_size_micro=listing.tick_size_micro,
         min_size_micro=5 * MICRO,
-        fee_rate_micro=FEE_RATES_MICRO.get(listing.category, OTHER_FEE_RATE_MICRO),
+        fee_rate_micro=schedule_of(listing.category).rate_micro,
         neg_risk=listing.neg_risk,
         end_ns=end_ns,
+        neg_risk_event=_event_id(listing.event_slug) if listing.neg_risk else "",
     )
+
+
+def _event_id(slug: str) -> str:
+    # The last byte is the number of a question within the event: zero for the event itself.
+    return "0x" + keccak(f"whaletrader.exchange.event:{slug}".encode())[:31].hex() + "00"
 
 
 def _older_ids(name: str) -> tuple[str, tuple[str, str]]:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from whaletrader.services.exchange.engine.model import MICRO, Market
-from whaletrader.services.exchange.engine.rules import plain
-from whaletrader.services.exchange.signing.contracts import is_position_id
-from whaletrader.services.exchange.wire.answers import WireError, number, ok
-from whaletrader.services.exchange.wire.books import best_prices
-from whaletrader.services.exchange.wire.render import last_price
+from whaletrader.services.exchange.wire.answers import WireError, number, ok, read_json
+from whaletrader.services.exchange.wire.gamma_rows import (
+    event_row,
+    events_of,
+    market_id,
+    market_row,
+    stable_number,
+    tag_row,
+)
 from whaletrader.services.exchange.wire.times import iso
-from whaletrader.services.exchange.wire.venue import Venue, venue_of
+from whaletrader.services.exchange.wire.venue import venue_of
 
 Row = TypeVar("Row")
 
 PAGE_ROWS_MAX = 100
+OFFSET_MAX = 2_000
 
 
 async def markets(request: Request) -> Response:
@@ -65,158 +69,147 @@ async def events_keyset(request: Request) -> Response:
 async def event(request: Request) -> Response:
     venue = venue_of(request)
     wanted = request.path_params["event_id"]
-    for slug in _events(venue):
+    for slug in events_of(venue):
         if wanted in (stable_number(slug), slug):
             return ok(event_row(venue, slug))
     raise WireError(404, "id not found")
 
 
-def market_id(market: Market) -> str:
-    """Return a short stable number, as Gamma's ids are."""
-    return stable_number(market.condition_id)
+async def market_tags(request: Request) -> Response:
+    wanted = request.path_params["market_id"]
+    for found in venue_of(request).exchange.state.markets.values():
+        if wanted in (market_id(found), found.condition_id):
+            return ok([tag_row(found.category)])
+    raise WireError(404, "id not found")
 
 
-def market_row(venue: Venue, market: Market) -> dict[str, Any]:
-    """Render a market; arrays inside strings are the venue's way."""
-    bid, ask = best_prices(venue, market, 0)
-    last = venue.exchange.state.last_prints.get(market.condition_id)
-    is_closed = market.winning_index is not None
-    tokens = [token.token_id for token in market.tokens]
-    row: dict[str, Any] = {
-        "id": market_id(market),
-        "question": market.question,
-        "conditionId": market.condition_id,
-        "questionID": market.condition_id,
-        "slug": market.slug,
-        "category": market.category,
-        "description": market.question,
-        "outcomes": json.dumps([token.outcome for token in market.tokens]),
-        "outcomePrices": json.dumps(_outcome_prices(venue, market)),
-        "clobTokenIds": json.dumps(tokens),
-        "version": "v2" if is_position_id(tokens[0]) else "v1",
-        "marketMakerAddress": "",
-        "active": True,
-        "closed": is_closed,
-        "archived": False,
-        "acceptingOrders": not is_closed,
-        "enableOrderBook": True,
-        "orderPriceMinTickSize": market.tick_size_micro / MICRO,
-        "orderMinSize": market.min_size_micro / MICRO,
-        "negRisk": market.neg_risk,
-        "endDate": iso(market.end_ns),
-        "endDateIso": iso(market.end_ns)[:10],
-        "umaResolutionStatuses": "[]",
-        "volume": "0",
-        "volumeNum": 0,
-        "liquidity": "0",
-        "liquidityNum": 0,
-        "feesEnabled": market.fee_rate_micro > 0,
-        "feeSchedule": {
-            "exponent": 1,
-            "rate": market.fee_rate_micro / MICRO,
-            "takerOnly": True,
-            "rebateRate": 0,
-        },
-        "bestBid": (bid or 0) / MICRO,
-        "bestAsk": (MICRO if ask is None else ask) / MICRO,
-        "spread": ((MICRO if ask is None else ask) - (bid or 0)) / MICRO,
-        "lastTradePrice": last_price(last, 0) / MICRO if last else 0,
-    }
-    if row["version"] == "v2":
-        row["positionIds"] = tokens
-    if market.resolved_ns is not None:
-        row["closedTime"] = iso(market.resolved_ns).replace("T", " ").replace("Z", "+00")
-        row["umaResolutionStatus"] = "resolved"
-    return row
+async def event_tags(request: Request) -> Response:
+    for slug, members in events_of(venue_of(request)).items():
+        if request.path_params["event_id"] == stable_number(slug):
+            return ok([tag_row(members[0].category)])
+    raise WireError(404, "id not found")
 
 
-def event_row(venue: Venue, slug: str) -> dict[str, Any]:
-    members = _events(venue)[slug]
-    is_closed = all(market.winning_index is not None for market in members)
-    return {
-        "id": stable_number(slug),
-        "ticker": slug,
-        "slug": slug,
-        "title": members[0].question,
-        "description": members[0].question,
-        "endDate": iso(max(market.end_ns for market in members)),
-        "active": True,
-        "closed": is_closed,
-        "archived": False,
-        "negRisk": any(market.neg_risk for market in members),
-        "volume": 0,
-        "liquidity": 0,
-        "tags": [
-            {
-                "id": stable_number(members[0].category),
-                "label": members[0].category,
-                "slug": members[0].category,
-            }
-        ],
-        "markets": [market_row(venue, market) for market in members],
-    }
+async def information(request: Request) -> Response:
+    """Answer the markets whose ids, slugs, conditions or tokens the body names."""
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise WireError(400, "invalid body")
+    venue = venue_of(request)
+    wanted = {str(item) for value in body.values() if isinstance(value, list) for item in value}
+    rows = [
+        market_row(venue, m)
+        for m in venue.exchange.state.markets.values()
+        if wanted & {market_id(m), m.slug, m.condition_id, *(t.token_id for t in m.tokens)}
+    ]
+    return ok(rows)
 
 
-def _outcome_prices(venue: Venue, market: Market) -> list[str]:
-    if market.winning_index is not None:
-        return ["1", "0"] if market.winning_index == 0 else ["0", "1"]
-    last = venue.exchange.state.last_prints.get(market.condition_id)
-    if last is None:
-        return ["0.5", "0.5"]
-    return [plain(last_price(last, index)) for index in (0, 1)]
-
-
-def stable_number(text: str) -> str:
-    """Return a number in text that always stands for the same name."""
-    # 48 bits keep ids short and collisions out of reach of one catalogue.
-    return str(int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big"))
-
-
-def _events(venue: Venue) -> dict[str, list[Market]]:
-    grouped: dict[str, list[Market]] = {}
-    for found in venue.exchange.state.markets.values():
-        grouped.setdefault(found.event_slug, []).append(found)
-    return grouped
-
-
-def _asked(request: Request, name: str) -> set[str]:
+def asked(request: Request, name: str) -> set[str]:
     values = request.query_params.getlist(name) + request.query_params.getlist(f"{name}[]")
     return {part for value in values for part in value.split(",") if part}
 
 
-def _closed_filter(request: Request) -> bool | None:
-    text = request.query_params.get("closed")
-    return None if text is None else text.lower() == "true"
+def flag(request: Request, name: str) -> bool | None:
+    text = request.query_params.get(name)
+    return None if not text else text.lower() == "true"
 
 
 def _chosen_markets(request: Request) -> list[Market]:
-    conditions = _asked(request, "condition_ids")
-    tokens = _asked(request, "clob_token_ids") | _asked(request, "position_ids")
-    slugs = _asked(request, "slug")
-    ids = _asked(request, "id")
-    closed = _closed_filter(request)
-    return [
+    venue = venue_of(request)
+    wanted = {
+        "condition_id": asked(request, "condition_ids"),
+        "slug": asked(request, "slug"),
+        "id": asked(request, "id"),
+    }
+    tokens = asked(request, "clob_token_ids") | asked(request, "position_ids")
+    names = any(wanted.values()) or bool(tokens)
+    rows = [
         m
-        for m in venue_of(request).exchange.state.markets.values()
-        if (not conditions or m.condition_id in conditions)
+        for m in venue.exchange.state.markets.values()
+        if (not wanted["condition_id"] or m.condition_id in wanted["condition_id"])
         and (not tokens or tokens & {t.token_id for t in m.tokens})
-        and (not slugs or m.slug in slugs)
-        and (not ids or market_id(m) in ids)
-        and (closed is None or closed == (m.winning_index is not None))
+        and (not wanted["slug"] or m.slug in wanted["slug"])
+        and (not wanted["id"] or market_id(m) in wanted["id"])
+        and _passes(request, [m], names=names)
     ]
+    return _ordered(request, rows, lambda m: _market_key(request, m))
 
 
 def _chosen_events(request: Request) -> list[str]:
-    slugs = _asked(request, "slug")
-    ids = _asked(request, "id")
-    closed = _closed_filter(request)
-    return [
+    slugs, ids = asked(request, "slug"), asked(request, "id")
+    grouped = events_of(venue_of(request))
+    rows = [
         slug
-        for slug, members in _events(venue_of(request)).items()
+        for slug, members in grouped.items()
         if (not slugs or slug in slugs)
         and (not ids or stable_number(slug) in ids)
-        and (closed is None or closed == all(m.winning_index is not None for m in members))
+        and _passes(request, members, names=bool(slugs or ids))
     ]
+    return _ordered(request, rows, lambda slug: _market_key(request, grouped[slug][0]))
+
+
+def _passes(request: Request, members: list[Market], *, names: bool) -> bool:
+    """Whether markets pass the filters that events share; `closed` is false unless said or named.
+
+    What is asked for by name is found whether closed or not when `closed` is not said.
+    """
+    closed = flag(request, "closed")
+    is_closed = all(m.winning_index is not None for m in members)
+    if closed is not None and closed != is_closed:
+        return False
+    if closed is None and is_closed and not names:
+        return False
+    if flag(request, "active") is False or flag(request, "archived") is True:
+        return False
+    tags = asked(request, "tag_id") | asked(request, "tag_slug")
+    marks = {value for m in members for value in (tag_row(m.category)["id"], m.category)}
+    if tags and not tags & marks:
+        return False
+    volume = sum(m.volume_micro for m in members) / MICRO
+    if not _between(request, "volume_num", volume) or not _between(request, "volume", volume):
+        return False
+    end = iso(max(m.end_ns for m in members))
+    earliest, latest = (request.query_params.get(f"end_date_{name}") for name in ("min", "max"))
+    return (not earliest or end >= earliest) and (not latest or end <= latest)
+
+
+def _between(request: Request, name: str, value: float) -> bool:
+    for suffix, sign in (("min", 1), ("max", -1)):
+        text = request.query_params.get(f"{name}_{suffix}")
+        if text:
+            try:
+                limit = float(text)
+            except ValueError as error:
+                raise WireError(422, f"invalid {name}_{suffix}") from error
+            if sign * value < sign * limit:
+                return False
+    return True
+
+
+def _market_key(request: Request, market: Market) -> Any:
+    keys: dict[str, Any] = {
+        "id": int(market_id(market)),
+        "volumeNum": market.volume_micro,
+        "volume": market.volume_micro,
+        "volume24hr": market.volume_micro,
+        "liquidityNum": 0,
+        "liquidity": 0,
+        "startDate": market.listed_ns,
+        "createdAt": market.listed_ns,
+        "endDate": market.end_ns,
+    }
+    order = request.query_params.get("order", "").split(",")[0]
+    if order not in keys:
+        raise WireError(422, "order fields are not valid")
+    return keys[order]
+
+
+def _ordered(request: Request, rows: list[Row], key: Callable[[Row], Any]) -> list[Row]:
+    if not request.query_params.get("order"):
+        return rows
+    is_ascending = flag(request, "ascending")
+    return sorted(rows, key=key, reverse=is_ascending is False)
 
 
 def _page(request: Request, rows: list[Row]) -> tuple[list[Row], dict[str, str]]:
@@ -225,6 +218,8 @@ def _page(request: Request, rows: list[Row]) -> tuple[list[Row], dict[str, str]]
     if cursor is not None and not cursor.isdecimal():
         raise WireError(400, "invalid after_cursor")
     offset = int(cursor) if cursor else number(request, "offset", 0)
+    if offset > OFFSET_MAX and cursor is None:
+        raise WireError(422, f"offset must be at most {OFFSET_MAX}; use the keyset form")
     end = offset + limit
     # On the last page the key is absent: clients loop on null and on "".
     following = {"next_cursor": str(end)} if end < len(rows) else {}

@@ -1,16 +1,13 @@
 """Who listens to what: fans the engine's events out to market and user subscriptions.
 
-Frames go into a bounded queue for each connection; one that does not keep up is closed rather than
-fed late or with gaps. Knows subscriptions and rendering, no sockets.
+Knows subscriptions and rendering, no sockets; every frame goes through the weather.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from whaletrader.services.exchange.engine.events import (
     EngineEvent,
@@ -24,53 +21,35 @@ from whaletrader.services.exchange.engine.events import (
 )
 from whaletrader.services.exchange.engine.model import Market
 from whaletrader.services.exchange.wire import market_frames, render
+from whaletrader.services.exchange.wire.frame_weather import About, FrameWeather
+from whaletrader.services.exchange.wire.subscribers import (
+    MarketSubscriber,
+    Subscriber,
+    UserSubscriber,
+)
+
+MarketEvent = LevelEvent | LastTradeEvent | MarketListed | TickChanged | MarketResolved
+BookOf = Callable[[str], dict[str, Any]]
 
 
-class Subscriber:
-    """One connection's wishes and its outgoing frames; None in the queue means close."""
+@dataclass(frozen=True, slots=True)
+class HubOptions:
+    """`keepalive_ns`: a market stream that was silent this long is sent its books again."""
 
-    def __init__(self, backlog_frames_max: int) -> None:
-        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(backlog_frames_max + 1)
-        self._limit = backlog_frames_max
-        self.is_overrun = False
-
-    def send(self, frame: Any) -> None:
-        if self.is_overrun:
-            return
-        if self.queue.qsize() >= self._limit:
-            self.is_overrun = True
-            self.queue.put_nowait(None)
-            return
-        self.queue.put_nowait(frame if isinstance(frame, bytes) else msgspec.json.encode(frame))
-
-
-class MarketSubscriber(Subscriber):
-    """Listens to the books of some tokens, and to market news if it asked for them."""
-
-    def __init__(self, backlog_frames_max: int) -> None:
-        super().__init__(backlog_frames_max)
-        self.tokens: set[str] = set()
-        self.wants_news = False
-
-
-class UserSubscriber(Subscriber):
-    """Listens to one API key owner's orders and trades; no markets means all of them."""
-
-    def __init__(self, backlog_frames_max: int, principal: str) -> None:
-        super().__init__(backlog_frames_max)
-        self.principal = principal
-        self.markets: set[str] | None = None
-
-    def hears(self, market: Market) -> bool:
-        return self.markets is None or market.condition_id.lower() in self.markets
+    reason_in_status: bool = True
+    keepalive_ns: int = 0
 
 
 class Hub:
     """All subscribers. `book_of` renders a token's book when one is due."""
 
-    def __init__(self, book_of: Callable[[str], dict[str, Any]], *, reason_in_status: bool) -> None:
+    def __init__(self, book_of: BookOf, weather: FrameWeather, options: HubOptions) -> None:
         self._book_of = book_of
-        self._reason_in_status = reason_in_status
+        self._weather = weather
+        self._options = options
+        # The best prices last told, by token: news only when they changed.
+        self._told_best: dict[str, tuple[str, str]] = {}
+        self._quiet_since: dict[MarketSubscriber, tuple[int, int]] = {}
         self.market_subscribers: set[MarketSubscriber] = set()
         self.user_subscribers: set[UserSubscriber] = set()
 
@@ -78,11 +57,9 @@ class Hub:
         traded: dict[str, None] = {}
         for event in events:
             if isinstance(event, OrderEvent):
-                self._tell_user(event.order.terms.principal, event.order.market, event)
+                self._tell_order(event)
             elif isinstance(event, TradeEvent):
-                legs = event.trade.legs
-                for principal in dict.fromkeys(leg.principal for leg in legs if leg.principal):
-                    self._tell_user(principal, event.trade.market, event)
+                self._tell_trade(event)
             elif self.market_subscribers:
                 self._tell_market(event)
                 if isinstance(event, LastTradeEvent):
@@ -90,56 +67,90 @@ class Hub:
         for token_id in traded:
             self._send_book(token_id)
 
-    def _tell_user(self, principal: str, market: Market, event: OrderEvent | TradeEvent) -> None:
-        for subscriber in self.user_subscribers:
-            if subscriber.principal != principal or not subscriber.hears(market):
-                continue
-            if isinstance(event, OrderEvent):
-                frame = render.order_event(event, reason_in_status=self._reason_in_status)
-            else:
-                frame = render.trade_event(event, principal)
-            subscriber.send(frame)
+    def keep_alive(self, now_ns: int) -> None:
+        """Send books again to streams that were silent too long; called once a second."""
+        limit_ns = self._options.keepalive_ns
+        if not limit_ns:
+            return
+        for subscriber in self.market_subscribers:
+            sent, since_ns = self._quiet_since.get(subscriber, (-1, now_ns))
+            if sent != subscriber.sent:
+                self._quiet_since[subscriber] = (subscriber.sent, now_ns)
+            elif now_ns - since_ns >= limit_ns:
+                for token_id in sorted(subscriber.tokens):
+                    self._send_book(token_id, (subscriber,))
+        for gone in self._quiet_since.keys() - self.market_subscribers:
+            del self._quiet_since[gone]
 
-    def _tell_market(
-        self,
-        event: LevelEvent | LastTradeEvent | MarketListed | TickChanged | MarketResolved,
-    ) -> None:
-        tokens = {token.token_id for token in event.market.tokens}
+    def subscribers(self) -> list[Subscriber]:
+        return [*self.market_subscribers, *self.user_subscribers]
+
+    def _tell_order(self, event: OrderEvent) -> None:
+        market = event.order.market
+        for subscriber in self._users(event.order.terms.principal, market):
+            frame = render.order_event(event, reason_in_status=self._options.reason_in_status)
+            about = About(market.condition_id, event.status, f"order {event.kind.value}")
+            self._weather.deliver(subscriber, frame, about)
+
+    def _tell_trade(self, event: TradeEvent) -> None:
+        market = event.trade.market
+        legs = event.trade.legs
+        for principal in dict.fromkeys(leg.principal for leg in legs if leg.principal):
+            for subscriber in self._users(principal, market):
+                frame = render.trade_event(event, principal)
+                what = f"trade {event.trade.trade_id} {event.status.value}"
+                about = About(market.condition_id, event.status.value, what)
+                self._weather.deliver(subscriber, frame, about)
+
+    def _users(self, principal: str, market: Market) -> list[UserSubscriber]:
+        return [s for s in self.user_subscribers if s.principal == principal and s.hears(market)]
+
+    def _tell_market(self, event: MarketEvent) -> None:
         if isinstance(event, MarketListed | MarketResolved):
             news = (
                 market_frames.new_market(event)
                 if isinstance(event, MarketListed)
                 else market_frames.market_resolved(event)
             )
-            for subscriber in self.market_subscribers:
-                if subscriber.wants_news:
-                    subscriber.send(news)
+            self._send(news, [s for s in self.market_subscribers if s.wants_news])
             return
+        tokens = {token.token_id for token in event.market.tokens}
         listeners = [s for s in self.market_subscribers if s.tokens & tokens]
         if not listeners:
             return
-        for frame, about in self._frames(event):
-            for subscriber in listeners:
-                if about is None or about in subscriber.tokens:
-                    subscriber.send(frame)
-
-    def _frames(
-        self, event: LevelEvent | LastTradeEvent | TickChanged
-    ) -> list[tuple[dict[str, Any], str | None]]:
-        """Return frames with the token each is about; None for both tokens of the market."""
         if isinstance(event, LevelEvent):
-            books = [self._book_of(token.token_id) for token in event.market.tokens]
-            return [(market_frames.price_change(event, books), None)]
-        if isinstance(event, LastTradeEvent):
-            return [(market_frames.last_trade(event), event.token_id)]
-        return [
-            (market_frames.tick_change(event, token.token_id), token.token_id)
-            for token in event.market.tokens
-        ]
+            self._tell_level(event, listeners)
+        elif isinstance(event, LastTradeEvent):
+            about = [s for s in listeners if event.token_id in s.tokens]
+            self._send(market_frames.last_trade(event), about)
+        else:
+            for token in sorted(tokens):
+                about = [s for s in listeners if token in s.tokens]
+                self._send(market_frames.tick_change(event, token), about)
 
-    def _send_book(self, token_id: str) -> None:
-        listeners = [s for s in self.market_subscribers if token_id in s.tokens]
-        if listeners:
-            frame = render.book_event(self._book_of(token_id))
-            for subscriber in listeners:
-                subscriber.send(frame)
+    def _tell_level(self, event: LevelEvent, listeners: list[MarketSubscriber]) -> None:
+        books = [self._book_of(token.token_id) for token in event.market.tokens]
+        frame = market_frames.price_change(event, books)
+        self._send(frame, listeners)
+        curious = [s for s in listeners if s.wants_news]
+        if not curious:
+            return
+        for change in frame["price_changes"]:
+            best = (change["best_bid"], change["best_ask"])
+            if self._told_best.get(change["asset_id"]) != best:
+                self._told_best[change["asset_id"]] = best
+                about = [s for s in curious if change["asset_id"] in s.tokens]
+                self._send(market_frames.best_bid_ask(event, change), about)
+
+    def _send_book(
+        self, token_id: str, listeners: Iterable[MarketSubscriber] | None = None
+    ) -> None:
+        chosen = self.market_subscribers if listeners is None else listeners
+        heard = [s for s in chosen if token_id in s.tokens]
+        if heard:
+            self._send(render.book_event(self._book_of(token_id)), heard)
+
+    def _send(self, frame: dict[str, Any], listeners: list[MarketSubscriber]) -> None:
+        about = About(frame["market"], "", frame["event_type"])
+        for subscriber in listeners:
+            self._weather.deliver(subscriber, frame, about)

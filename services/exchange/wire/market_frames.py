@@ -40,6 +40,20 @@ def price_change(event: LevelEvent, books: list[dict[str, Any]]) -> dict[str, An
     }
 
 
+def best_bid_ask(event: LevelEvent, change: dict[str, str]) -> dict[str, Any]:
+    """Render a token's best prices from its part of a `price_change`."""
+    spread = round((float(change["best_ask"]) - float(change["best_bid"])) * MICRO)
+    return {
+        "event_type": "best_bid_ask",
+        "market": event.market.condition_id,
+        "asset_id": change["asset_id"],
+        "best_bid": change["best_bid"],
+        "best_ask": change["best_ask"],
+        "spread": plain(spread),
+        "timestamp": _ms(event.at_ns),
+    }
+
+
 def last_trade(event: LastTradeEvent) -> dict[str, Any]:
     return {
         "asset_id": event.token_id,
@@ -88,7 +102,12 @@ def new_market(event: MarketListed) -> dict[str, Any]:
         "condition_id": market.condition_id,
         "active": True,
         "clob_token_ids": tokens,
+        "sports_market_type": "",
+        "line": "",
+        "game_start_time": "",
         "order_price_min_tick_size": plain(market.tick_size_micro),
+        "group_item_title": "",
+        "taker_base_fee": "1000" if market.fee_rate_micro else "0",
         "fees_enabled": market.fee_rate_micro > 0,
         "fee_schedule": {
             "exponent": "1",

@@ -10,13 +10,17 @@ from starlette.responses import Response
 
 from whaletrader.services.exchange.engine.errors import OrderRefused
 from whaletrader.services.exchange.engine.exchange import Placed
-from whaletrader.services.exchange.engine.ledger import cost_micro
-from whaletrader.services.exchange.engine.model import Side
+from whaletrader.services.exchange.engine.model import NS, Market, Side, TradeStatus
 from whaletrader.services.exchange.engine.rules import INVALID_PAYLOAD, plain
+from whaletrader.services.exchange.weather.rules import Effect
+from whaletrader.services.exchange.weather.sky import Occasion
 from whaletrader.services.exchange.wire.answers import WireError, ok, read_json
 from whaletrader.services.exchange.wire.credentials import ApiKey
 from whaletrader.services.exchange.wire.order_body import OrderBody, verified
+from whaletrader.services.exchange.wire.render import transaction_hash
 from whaletrader.services.exchange.wire.venue import Venue, authorized, venue_of
+
+TOO_MANY = "Too Many Requests"
 
 _one = msgspec.json.Decoder(OrderBody)
 _many = msgspec.json.Decoder(list[OrderBody])
@@ -25,6 +29,7 @@ _many = msgspec.json.Decoder(list[OrderBody])
 async def post_order(request: Request) -> Response:
     venue = venue_of(request)
     key = await authorized(request)
+    _within_limits(venue, key, orders=1)
     try:
         body = _one.decode(await request.body())
     except msgspec.DecodeError as error:
@@ -32,8 +37,8 @@ async def post_order(request: Request) -> Response:
     try:
         placed = _place(venue, key, body)
     except OrderRefused as refused:
-        raise WireError(refused.status, refused.text) from refused
-    return ok(_accepted(placed))
+        raise _refusal(refused) from refused
+    return ok(_accepted(venue, placed))
 
 
 async def post_orders(request: Request) -> Response:
@@ -48,10 +53,11 @@ async def post_orders(request: Request) -> Response:
     if len(bodies) > limit:
         text = f"Too many orders in payload: {len(bodies)}, max allowed: {limit}"
         raise WireError(400, text)
+    _within_limits(venue, key, orders=len(bodies))
     answers = []
     for body in bodies:
         try:
-            answers.append(_accepted(_place(venue, key, body)))
+            answers.append(_accepted(venue, _place(venue, key, body)))
         except OrderRefused as refused:
             answers.append(_refused_leg(refused.text))
     return ok(answers)
@@ -59,6 +65,7 @@ async def post_orders(request: Request) -> Response:
 
 async def delete_order(request: Request) -> Response:
     key = await authorized(request)
+    _within_limits(venue_of(request), key, cancels=1)
     body = await read_json(request)
     order_id = body.get("orderID") if isinstance(body, dict) else None
     if not isinstance(order_id, str):
@@ -75,12 +82,15 @@ async def delete_orders(request: Request) -> Response:
     if len(body) > venue.config.cancel_ids_max:
         limit = venue.config.cancel_ids_max
         raise WireError(400, f"Too many orders in payload: {len(body)}, max allowed: {limit}")
+    _within_limits(venue, key, cancels=len(body))
     return _cancel(venue, key, body)
 
 
 async def cancel_all(request: Request) -> Response:
     venue = venue_of(request)
     key = await authorized(request)
+    # It costs one and one for each order that it meets.
+    _within_limits(venue, key, cancels=1 + len(venue.exchange.state.open_by_principal[key.address]))
     return _canceled(venue, venue.exchange.cancel_open(key.address, venue.now_ns))
 
 
@@ -94,6 +104,7 @@ async def cancel_market_orders(request: Request) -> Response:
     market, token = body.get("market") or None, body.get("asset_id") or None
     if market is None and token is None:
         raise WireError(400, "Invalid payload")
+    _within_limits(venue, key, cancels=1)
     canceled = venue.exchange.cancel_open(
         key.address, venue.now_ns, condition_id=market, token_id=token
     )
@@ -101,11 +112,63 @@ async def cancel_market_orders(request: Request) -> Response:
 
 
 def _place(venue: Venue, key: ApiKey, body: OrderBody) -> Placed:
+    if venue.config.closed_only and body.order.side == "BUY":
+        raise OrderRefused(f"'{body.order.maker}' address in closed only mode")
     new = verified(venue, key, body)
+    market = venue.exchange.state.market_of_token[new.token_id]
+    delay_ms = _weather_delay_ms(venue, key, market)
+    own_delay_ns = market.taker_delay_ns
+    if delay_ms:
+        market.taker_delay_ns = delay_ms * 1_000_000
     try:
         return venue.exchange.place(new, venue.now_ns)
     finally:
+        market.taker_delay_ns = own_delay_ns
+        venue.wake()
         venue.publish()
+
+
+def _weather_delay_ms(venue: Venue, key: ApiKey, market: Market) -> int:
+    """Return how long the weather makes a marketable order wait, 0 for not at all."""
+    if Effect.DELAYED not in venue.sky.effects:
+        return 0
+    occasion = Occasion(
+        now_ns=venue.wall_ns(),
+        account=key.address,
+        markets=frozenset((market.condition_id,)),
+        what="order",
+    )
+    strike = venue.sky.strike(Effect.DELAYED, occasion)
+    return strike.rule.delay_ms if strike is not None else 0
+
+
+def _within_limits(venue: Venue, key: ApiKey, *, orders: int = 0, cancels: int = 0) -> None:
+    """Raise 429 when the signer's bucket does not hold enough tokens; nothing is placed then."""
+    if venue.limits is None:
+        return
+    now_ns = venue.wall_ns()
+    wait_ns = venue.limits.orders(key.address, orders, now_ns) if orders else 0
+    wait_ns = wait_ns or (venue.limits.cancels(key.address, cancels, now_ns) if cancels else 0)
+    if wait_ns:
+        seconds = str(max(1, -(-wait_ns // NS)))
+        refusal = WireError(429, TOO_MANY)
+        refusal.headers = {
+            "Retry-After": seconds,
+            "Poly-RateLimit-Remaining": str(venue.limits.remaining(key.address, now_ns)),
+            "Poly-RateLimit-Reset": seconds,
+            "Poly-RateLimit-Tier": venue.limits.tier,
+        }
+        raise refusal
+
+
+def _refusal(refused: OrderRefused) -> WireError:
+    extra: dict[str, Any] = {}
+    if refused.code:
+        extra = {"code": refused.code, "retry_after_seconds": refused.retry_after_s}
+    made = WireError(refused.status, refused.text, **extra)
+    if refused.retry_after_s:
+        made.headers = {"Retry-After": str(refused.retry_after_s)}
+    return made
 
 
 def _cancel(venue: Venue, key: ApiKey, order_ids: list[str]) -> Response:
@@ -125,28 +188,25 @@ def _canceled(venue: Venue, order_ids: list[str]) -> Response:
     return ok({"canceled": order_ids, "not_canceled": {}})
 
 
-def _accepted(placed: Placed) -> dict[str, Any]:
+def _accepted(venue: Venue, placed: Placed) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "errorMsg": "",
         "orderID": placed.order.order_id,
         "takingAmount": "",
         "makingAmount": "",
-        "status": "live",
+        "status": "delayed" if placed.is_delayed else "live",
         "success": True,
     }
-    if placed.trade is not None:
-        taker = placed.trade.taker
-        money = sum(
-            cost_micro(leg.size_micro, leg.price_micro)
-            if leg.index == taker.index
-            else leg.size_micro - cost_micro(leg.size_micro, leg.price_micro)
-            for leg in placed.trade.makers
-        )
-        is_buy = taker.side is Side.BUY
-        answer["makingAmount"] = plain(money if is_buy else taker.size_micro)
-        answer["takingAmount"] = plain(taker.size_micro if is_buy else money)
+    trade = placed.trade
+    if trade is not None:
+        paid, shares = plain(placed.paid_micro), plain(placed.shares_micro)
+        is_buy = trade.taker.side is Side.BUY
+        answer["makingAmount"] = paid if is_buy else shares
+        answer["takingAmount"] = shares if is_buy else paid
         answer["status"] = "matched"
-        answer["tradeIDs"] = [placed.trade.trade_id]
+        answer["tradeIDs"] = [trade.trade_id]
+        if venue.config.hashes_in_answer:
+            answer["transactionsHashes"] = [transaction_hash(trade, TradeStatus.MINED)]
     return answer
 
 

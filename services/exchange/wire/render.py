@@ -27,12 +27,12 @@ from whaletrader.services.exchange.engine.rules import plain
 from whaletrader.services.exchange.signing.contracts import is_position_id
 
 
-def order_row(order: Order) -> dict[str, Any]:
-    """Render an order as the REST reads give it."""
+def order_row(order: Order, *, prefixed: bool = False) -> dict[str, Any]:
+    """Render an order as the REST reads give it; `prefixed` says ORDER_STATUS_LIVE."""
     terms = order.terms
     return {
         "id": terms.order_id,
-        "status": order.status.value,
+        "status": f"ORDER_STATUS_{order.status.value}" if prefixed else order.status.value,
         "owner": terms.owner,
         "maker_address": terms.maker_address,
         "market": order.market.condition_id,
@@ -77,9 +77,12 @@ def order_event(event: OrderEvent, *, reason_in_status: bool) -> dict[str, Any]:
     }
 
 
-def trade_row(trade: Trade, principal: str, status: TradeStatus | None = None) -> dict[str, Any]:
+def trade_row(
+    trade: Trade, principal: str, status: TradeStatus | None = None, *, prefixed: bool = False
+) -> dict[str, Any]:
     """Render a trade for one of its parties; the outer fields are always the taker's."""
     taker = trade.taker
+    word = (status or trade.status).value
     role = Role.TAKER if taker.principal == principal else Role.MAKER
     return {
         "id": trade.trade_id,
@@ -90,7 +93,7 @@ def trade_row(trade: Trade, principal: str, status: TradeStatus | None = None) -
         "size": plain(taker.size_micro),
         "fee_rate_bps": _fee_bps(trade),
         "price": plain(taker.price_micro),
-        "status": (status or trade.status).value,
+        "status": f"TRADE_STATUS_{word}" if prefixed else word,
         "match_time": str(trade.match_ns // NS),
         "last_update": str(trade.last_update_ns // NS),
         "outcome": trade.market.tokens[taker.index].outcome,
@@ -118,7 +121,7 @@ def trade_event(event: TradeEvent, principal: str) -> dict[str, Any]:
 
 def transaction_hash(trade: Trade, status: TradeStatus) -> str:
     """Return a made-up but stable hash once the trade is mined."""
-    if status is TradeStatus.MATCHED:
+    if status not in (TradeStatus.MINED, TradeStatus.CONFIRMED):
         return ""
     return "0x" + hashlib.sha256(trade.trade_id.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The CLOB's two WebSocket channels, market and user.
+"""The CLOB's two WebSocket channels, market and user, and the loop that all channels share.
 
 A text `PING` is answered with `PONG`; protocol pings are answered by the server library. A client
 that does not read its frames is closed, never skipped over.
@@ -16,11 +16,18 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from whaletrader.services.exchange.wire import render
 from whaletrader.services.exchange.wire.books import book_of
-from whaletrader.services.exchange.wire.hub import MarketSubscriber, Subscriber, UserSubscriber
+from whaletrader.services.exchange.wire.frame_weather import About
+from whaletrader.services.exchange.wire.subscribers import (
+    Close,
+    MarketSubscriber,
+    Subscriber,
+    UserSubscriber,
+)
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
 
 CLOSE_POLICY = 1008
-CLOSE_OVERRUN = 1013
+# Beyond this many tokens a connection gets no first books, as on the live host.
+FIRST_BOOKS_MAX = 500
 
 
 async def market_channel(socket: WebSocket) -> None:
@@ -29,7 +36,9 @@ async def market_channel(socket: WebSocket) -> None:
     subscriber = MarketSubscriber(venue.config.socket_backlog_frames_max)
     venue.hub.market_subscribers.add(subscriber)
     try:
-        await _serve(socket, subscriber, lambda frame: _market_frame(venue, subscriber, frame))
+        await serve(
+            venue, socket, subscriber, lambda text: _market_frame(venue, subscriber, _decoded(text))
+        )
     finally:
         venue.hub.market_subscribers.discard(subscriber)
 
@@ -43,20 +52,50 @@ async def user_channel(socket: WebSocket) -> None:
         return
     auth = first.get("auth")
     parts = auth if isinstance(auth, dict) else {}
-    key = venue.keys.find(
-        str(parts.get("apiKey")), str(parts.get("secret")), str(parts.get("passphrase"))
-    )
+    names = ("apiKey", "secret", "passphrase")
+    key = venue.keys.find(*(str(parts.get(name)) for name in names))
     if key is None:
         await socket.close(CLOSE_POLICY, "invalid credentials")
         return
     subscriber = UserSubscriber(venue.config.socket_backlog_frames_max, key.address)
     if "markets" in first:
-        subscriber.markets = _texts(first, "markets") or None
+        subscriber.markets = {market.lower() for market in _texts(first, "markets")} or None
     venue.hub.user_subscribers.add(subscriber)
     try:
-        await _serve(socket, subscriber, lambda frame: _user_frame(subscriber, frame))
+        await serve(venue, socket, subscriber, lambda text: _user_frame(subscriber, _decoded(text)))
     finally:
         venue.hub.user_subscribers.discard(subscriber)
+
+
+async def sports_channel(socket: WebSocket) -> None:
+    """Accept and stay quiet: nothing is played here."""
+    await socket.accept()
+    subscriber = Subscriber(1)
+    subscriber.channel = "sports"
+    await serve(venue_of(socket), socket, subscriber, lambda _: None)
+
+
+async def serve(
+    venue: Venue, socket: WebSocket, subscriber: Subscriber, on_text: Callable[[str], None]
+) -> None:
+    """Read and write until the client leaves, falls behind or is dropped."""
+    venue.sockets.add(subscriber)
+    writer = asyncio.create_task(_write(socket, subscriber))
+    try:
+        while True:
+            text = await socket.receive_text()
+            if text.upper() != "PING":
+                on_text(text)
+            elif subscriber.answers_ping:
+                venue.frames.pong(subscriber)
+    except (WebSocketDisconnect, RuntimeError, KeyError):
+        # Left, closed from here meanwhile, or sent something other than text.
+        return
+    finally:
+        venue.sockets.discard(subscriber)
+        writer.cancel()
+        with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+            await writer
 
 
 async def _first_frame(socket: WebSocket) -> dict[str, Any]:
@@ -69,30 +108,10 @@ async def _first_frame(socket: WebSocket) -> dict[str, Any]:
         return _decoded(text)
 
 
-async def _serve(
-    socket: WebSocket, subscriber: Subscriber, on_frame: Callable[[dict[str, Any]], None]
-) -> None:
-    """Read and write until the client leaves or falls behind."""
-    writer = asyncio.create_task(_write(socket, subscriber))
-    try:
-        while True:
-            text = await socket.receive_text()
-            if text.upper() == "PING":
-                subscriber.send(b"PONG")
-            else:
-                on_frame(_decoded(text))
-    except WebSocketDisconnect:
-        return
-    finally:
-        writer.cancel()
-        with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-            await writer
-
-
 async def _write(socket: WebSocket, subscriber: Subscriber) -> None:
-    while (frame := await subscriber.queue.get()) is not None:
+    while not isinstance(frame := await subscriber.queue.get(), Close):
         await socket.send_text(frame.decode())
-    await socket.close(CLOSE_OVERRUN, "too slow")
+    await socket.close(frame.code, frame.reason)
 
 
 def _market_frame(venue: Venue, subscriber: MarketSubscriber, frame: dict[str, Any]) -> None:
@@ -104,9 +123,13 @@ def _market_frame(venue: Venue, subscriber: MarketSubscriber, frame: dict[str, A
         subscriber.wants_news = frame["custom_feature_enabled"] is True
     fresh = tokens - subscriber.tokens
     subscriber.tokens |= tokens
+    if not fresh and frame.get("type") != "market":
+        return
     known = sorted(t for t in fresh if t in venue.exchange.state.market_of_token)
-    if fresh or frame.get("type") == "market":
-        subscriber.send([render.book_event(book_of(venue, token)) for token in known])
+    if len(subscriber.tokens) > FIRST_BOOKS_MAX:
+        known = []
+    books = [render.book_event(book_of(venue, token)) for token in known]
+    venue.frames.deliver(subscriber, books, About(what="first books"))
 
 
 def _user_frame(subscriber: UserSubscriber, frame: dict[str, Any]) -> None:

@@ -6,9 +6,11 @@ atomic. After a change `publish` turns the engine's events into frames.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from starlette.requests import HTTPConnection, Request
@@ -17,6 +19,8 @@ from whaletrader.services.exchange.config import ExchangeConfig
 from whaletrader.services.exchange.engine.exchange import Exchange
 from whaletrader.services.exchange.engine.model import NS, Market
 from whaletrader.services.exchange.engine.rules import UNKNOWN_TOKEN
+from whaletrader.services.exchange.weather.limits import RateLimits
+from whaletrader.services.exchange.weather.sky import Sky
 from whaletrader.services.exchange.wire.answers import WireError
 from whaletrader.services.exchange.wire.credentials import (
     ApiKey,
@@ -25,7 +29,17 @@ from whaletrader.services.exchange.wire.credentials import (
     check_login,
     check_request,
 )
+from whaletrader.services.exchange.wire.frame_weather import FrameWeather
 from whaletrader.services.exchange.wire.hub import Hub
+from whaletrader.services.exchange.wire.notes import Notes
+from whaletrader.services.exchange.wire.rewards import RewardTerms
+from whaletrader.services.exchange.wire.spot import Spot
+from whaletrader.services.exchange.wire.subscribers import Subscriber
+
+if TYPE_CHECKING:
+    from whaletrader.services.exchange.wire.polybolt import PriceFeed
+    from whaletrader.services.exchange.wire.relayer import Relayed
+    from whaletrader.services.exchange.wire.rtds import LiveFeed
 
 WallClock = Callable[[], int]
 
@@ -47,6 +61,18 @@ class Venue:
     exchange: Exchange
     keys: ApiKeys
     hub: Hub
+    sky: Sky
+    frames: FrameWeather
+    live: LiveFeed
+    prices: PriceFeed
+    spot: Spot
+    limits: RateLimits | None = None
+    sockets: set[Subscriber] = field(default_factory=set)
+    notes: Notes = field(default_factory=Notes)
+    rewards: dict[str, RewardTerms] = field(default_factory=dict)
+    relayed: dict[str, Relayed] = field(default_factory=dict)
+    # Set when something may be due sooner than before.
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     # Changes with every start, so that a caller notices that memory was lost.
     boot_id: str = field(default_factory=lambda: str(uuid4()))
     draw_key: Callable[[], bytes] = _draw_key
@@ -60,8 +86,18 @@ class Venue:
         """The matching clock: the tape's in tape mode, else the wall's."""
         return self.exchange.now_ns if self.config.mode == "tape" else self.wall_ns()
 
+    def wake(self) -> None:
+        """Have due times looked at anew."""
+        self.changed.set()
+
     def publish(self) -> None:
-        self.hub.publish(self.exchange.take_events())
+        """Tell everybody what the engine did since the last call."""
+        events = self.exchange.take_events()
+        if events:
+            self.notes.take(events)
+            self.hub.publish(events)
+            self.live.publish(self, events)
+            self.prices.publish(self, events)
 
     def market_of_token(self, token_id: str | None) -> tuple[Market, int]:
         """Return a token's market and outcome index; 400 or 404 in the venue's words."""

@@ -20,7 +20,7 @@ from py_clob_client.clob_types import OrderArgs
 from py_clob_client.exceptions import PolyApiException
 
 from tests.contract.exchange.exchange_rig import ALICE_KEY, BOB_KEY, CONDITION, NO, YES, Rig, rig
-from whaletrader.services.exchange.wire.hub import MarketSubscriber
+from whaletrader.services.exchange.wire.subscribers import Close, MarketSubscriber
 
 ALICE = Account.from_key(ALICE_KEY).address
 POSITION_YES = str((1 << 248) | (0xABC << 120) | (1 << 104))
@@ -288,7 +288,7 @@ async def test_one_who_does_not_read_is_cut_off_rather_than_fed_with_gaps() -> N
     for number in range(5):
         slow.send({"n": number})
     frames = [slow.queue.get_nowait() for _ in range(slow.queue.qsize())]
-    assert frames == [b'{"n":0}', b'{"n":1}', None]
+    assert frames == [b'{"n":0}', b'{"n":1}', Close(1013, "too slow")]
 
 
 async def test_geoblock_says_what_it_was_told_to_say(tape: Rig) -> None:

@@ -1,0 +1,1 @@
+"""Bad weather: what goes wrong between a client and the venue, seeded, scoped and logged. Pure."""

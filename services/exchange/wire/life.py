@@ -1,0 +1,98 @@
+"""What happens by itself: time passes, heartbeats stop, windows open and resolve, traders trade.
+
+Called by the application at its start, while it runs and at its end. All of it runs on the event
+loop's thread, between requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from whaletrader.services.exchange.engine.model import NS, NegRiskEvent
+from whaletrader.services.exchange.wire import account, catalogue
+from whaletrader.services.exchange.wire.rewards import RewardTerms
+from whaletrader.services.exchange.wire.venue import Venue
+from whaletrader.services.exchange.wire.weather_api import strike_by_itself
+
+# How often stopped heartbeats are looked for and spot prices told.
+TICK_S: Final = 1.0
+# Default liquidity rewards of plain default markets, in dollars a day.
+DEFAULT_REWARDS: Final = RewardTerms(daily_rate=50.0, min_size=20.0, max_spread=3.5, min_age_s=3)
+
+
+def begin(venue: Venue) -> None:
+    """List what is there from the start."""
+    if venue.config.lists_defaults:
+        now_ns = venue.wall_ns()
+        for market in catalogue.default_markets(now_ns, venue.config.generation):
+            _list(venue, market)
+        for event_id, members in catalogue.default_events(venue.config.generation).items():
+            venue.exchange.list_event(NegRiskEvent(event_id, members))
+    venue.publish()
+
+
+def tasks(venue: Venue) -> list[Coroutine[Any, Any, None]]:
+    """Return what must run beside the requests."""
+    running = [_tick(venue)]
+    if venue.config.mode != "tape":
+        running.append(_follow_due_times(venue))
+    return running
+
+
+def end(venue: Venue) -> None:
+    """Leave nothing half told."""
+    venue.publish()
+
+
+async def _tick(venue: Venue) -> None:
+    while True:
+        await asyncio.sleep(TICK_S)
+        account.expire_heartbeats(venue)
+        strike_by_itself(venue)
+        now_ns = venue.wall_ns()
+        if venue.config.mode != "tape":
+            _turn_windows(venue, now_ns)
+            venue.exchange.advance(now_ns)
+            venue.publish()
+        venue.hub.keep_alive(now_ns)
+        venue.live.tell_spot(venue, now_ns // NS)
+        venue.prices.tell_spot(venue, now_ns // NS)
+
+
+async def _follow_due_times(venue: Venue) -> None:
+    """Let the engine act at the very moment when something is due: delays, settlements."""
+    while True:
+        due_ns = venue.exchange.next_due_ns
+        wait_s = TICK_S if due_ns is None else min(TICK_S, (due_ns - venue.wall_ns()) / NS)
+        if wait_s > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(venue.changed.wait(), wait_s)
+            venue.changed.clear()
+            continue
+        venue.exchange.advance(venue.wall_ns())
+        venue.publish()
+        # Never spin, should the same thing stay due.
+        await asyncio.sleep(0.001)
+
+
+def _turn_windows(venue: Venue, now_ns: int) -> None:
+    """Resolve crypto windows that ended by the spot walk, and list those to come."""
+    if not venue.config.lists_defaults:
+        return
+    for market in tuple(venue.exchange.state.markets.values()):
+        open_s = catalogue.window_of(market.slug)
+        if open_s is not None and market.winning_index is None and market.end_ns <= now_ns:
+            winner = venue.spot.winner("btc", open_s, market.end_ns // NS)
+            venue.exchange.resolve(market.condition_id, winner, now_ns)
+    for market in catalogue.crypto_windows(now_ns, venue.config.generation):
+        if market.condition_id not in venue.exchange.state.markets:
+            _list(venue, market)
+
+
+def _list(venue: Venue, market: Any) -> None:
+    venue.exchange.list_market(market)
+    if not market.neg_risk and catalogue.window_of(market.slug) is None:
+        venue.rewards.setdefault(market.condition_id, DEFAULT_REWARDS)
