@@ -40,7 +40,7 @@ def place(state: EngineState, new: NewOrder) -> tuple[Order, Trade | None]:
     order = admission.admitted(state, new)
     market = order.market
     meets = state.books[market.condition_id].plan(order)
-    if state.settings.follows_tape and new.order_type.rests:
+    if state.settings.follows_tape and not order.budget_micro and new.order_type.rests:
         order.is_tape_taker = tape.is_marketable(state, order)
     admission.check_funds(state, order, meets)
     if new.post_only and (meets or order.is_tape_taker):

@@ -29,7 +29,8 @@ class Ladder:
         # Open size by level, kept beside the orders so that asking for it costs nothing.
         self._sizes: dict[int, int] = {}
 
-    def add(self, order: Order) -> None:
+    def add(self, order: Order) -> int:
+        """Put an order behind the others at its price; return the level's open size."""
         key = self._sign * order.book_price_micro
         level = self._levels.get(key)
         open_micro = order.size_micro - order.matched_micro
@@ -37,9 +38,11 @@ class Ladder:
             self._levels[key] = {order.terms.order_id: order}
             self._sizes[key] = open_micro
             insort(self._keys, key)
-            return
+            return open_micro
         level[order.terms.order_id] = order
-        self._sizes[key] += open_micro
+        open_micro += self._sizes[key]
+        self._sizes[key] = open_micro
+        return open_micro
 
     def remove(self, order: Order) -> None:
         key = self._sign * order.book_price_micro
@@ -51,16 +54,29 @@ class Ladder:
             return
         if left != 0:
             raise InvariantBroken(f"level {key} is empty but shows {left}")
-        del self._levels[key]
-        del self._sizes[key]
-        if self._keys[-1] == key:
-            self._keys.pop()
-        else:
-            del self._keys[bisect_left(self._keys, key)]
+        self._forget(key)
 
-    def reduce(self, order: Order, size_micro: int) -> None:
-        """Count a fill of a resting order, which is already part of its matched size."""
-        self._sizes[self._sign * order.book_price_micro] -= size_micro
+    def grow(self, order: Order, size_micro: int) -> None:
+        """Count what a reversal put back on a resting order; its matched size knows already."""
+        self._sizes[self._sign * order.book_price_micro] += size_micro
+
+    def fill(self, order: Order, size_micro: int) -> int:
+        """Count a fill of a resting order and drop it once it is whole; return the level's size."""
+        key = self._sign * order.book_price_micro
+        left = self._sizes[key] - size_micro
+        order.matched_micro += size_micro
+        if order.matched_micro < order.size_micro:
+            self._sizes[key] = left
+            return left
+        level = self._levels[key]
+        del level[order.terms.order_id]
+        if level:
+            self._sizes[key] = left
+            return left
+        if left != 0:
+            raise InvariantBroken(f"level {key} is empty but shows {left}")
+        self._forget(key)
+        return 0
 
     def orders(self) -> Iterator[Order]:
         """Yield orders by priority; do not change the ladder meanwhile."""
@@ -85,6 +101,15 @@ class Ladder:
 
     def size_at(self, price_micro: int) -> int:
         return self._sizes.get(self._sign * price_micro, 0)
+
+    def _forget(self, key: int) -> None:
+        del self._levels[key]
+        del self._sizes[key]
+        # Mostly the best level empties.
+        if self._keys[-1] == key:
+            self._keys.pop()
+        else:
+            del self._keys[bisect_left(self._keys, key)]
 
     def __contains__(self, order: Order) -> bool:
         level = self._levels.get(self._sign * order.book_price_micro)
@@ -134,7 +159,7 @@ class Book:
             open_micro = resting.size_micro - resting.matched_micro
             if open_micro >= wanted:
                 meets.append((resting, wanted))
-                return meets
+                break
             meets.append((resting, open_micro))
             wanted -= open_micro
         return meets

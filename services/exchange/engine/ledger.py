@@ -233,14 +233,6 @@ class Ledger:
                     return trade_id
         return None
 
-    def take_fee(self, address: str, fee_micro: int) -> int:
-        """Return how much of a fee an account can pay, given what it has now.
-
-        Fees of partial fills are rounded one by one, so together they can exceed what was
-        reserved by a few micro-units; an account is never charged into debt for that dust.
-        """
-        return min(fee_micro, max(0, self._accounts[address].cash_micro))
-
     def check(self, markets: dict[str, Market]) -> None:
         """Raise `InvariantBroken` unless every unit is accounted for."""
         accounts = self._accounts.values()

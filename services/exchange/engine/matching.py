@@ -58,10 +58,9 @@ def match(state: EngineState, taker: Order, meets: list[tuple[Order, int]]) -> T
                 rate_micro=market.fee_rate_micro,
                 exponent=market.fee_exponent,
             )
-    ledger = state.ledger
-    ledger.post(flows)
     if fee:
-        fee = _charge(state, taker, fee, flows)
+        fee = charge(state, taker, fee, money, flows)
+    state.ledger.post(flows)
     price = notional // size
     trade = Trade(
         trade_id=trade_id_of(f"{taker.terms.order_id}:{taker.seq}"),
@@ -93,15 +92,12 @@ def trade_id_of(cause: str) -> str:
 def fill_resting(state: EngineState, order: Order, leg: Leg, trade_id: str) -> None:
     """Count a fill on a resting order, tell it and the level; closes it when nothing remains."""
     terms = order.terms
-    size = leg.size_micro
-    order.matched_micro += size
+    book = state.books[order.market.condition_id]
+    level_micro = (book.bids if order.is_bid else book.asks).fill(order, leg.size_micro)
     order.spent_micro += leg.money_micro
     order.fee_micro += leg.fee_micro
     order.trade_ids.append(trade_id)
-    ladder = state.books[order.market.condition_id].side_of(order)
-    ladder.reduce(order, size)
     if order.matched_micro >= order.size_micro:
-        ladder.remove(order)
         del state.open_by_principal[terms.principal][terms.order_id]
         order.status = MATCHED
     state.reserve(order)
@@ -109,12 +105,9 @@ def fill_resting(state: EngineState, order: Order, leg: Leg, trade_id: str) -> N
         allowances.spend(state, terms, order.market, leg.money_micro + leg.fee_micro)
     now_ns = state.now_ns
     ids = tuple(order.trade_ids)
-    state.outbox.append(
-        OrderEvent(UPDATE, order, order.matched_micro, order.status.value, ids, now_ns)
-    )
-    price = order.book_price_micro
-    state.outbox.append(
-        LevelEvent(order.market, order.is_bid, price, ladder.size_at(price), now_ns)
+    state.outbox += (
+        OrderEvent(UPDATE, order, order.matched_micro, order.status, ids, now_ns),
+        LevelEvent(order.market, order.is_bid, order.book_price_micro, level_micro, now_ns),
     )
 
 
@@ -175,14 +168,17 @@ def _swap(flows: list[Flow], taker: Order, maker: Order, size: int) -> tuple[Leg
     return leg, taker_money
 
 
-def _charge(state: EngineState, taker: Order, fee: int, flows: list[Flow]) -> int:
-    """Take the fee, add it to the flows and return what was taken."""
-    account = taker.terms.account
-    taken = state.ledger.take_fee(account, fee)
-    charged: list[Flow] = [(account, CASH, -taken), (FEES, CASH, taken)]
-    state.ledger.post(charged)
-    state.ledger.account(account).fees_paid_micro += taken
-    flows += charged
+def charge(state: EngineState, taker: Order, fee: int, money: int, flows: list[Flow]) -> int:
+    """Add the fee to the flows of a trade, not posted yet; return how much of it is taken.
+
+    Fees of partial fills are rounded one by one, so together they can exceed what was set aside by
+    a few micro-units; nobody is charged into debt for that dust.
+    """
+    account = state.ledger.account(taker.terms.account)
+    left = account.cash_micro + (-money if taker.terms.side is BUY else money)
+    taken = min(fee, left) if left > 0 else 0
+    flows += ((account.address, CASH, -taken), (FEES, CASH, taken))
+    account.fees_paid_micro += taken
     return taken
 
 

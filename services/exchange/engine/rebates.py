@@ -17,9 +17,6 @@ from whaletrader.services.exchange.engine.units import MICRO, NS
 
 DAY_NS = 86_400 * NS
 
-# (day since the epoch, condition id)
-DayMarket = tuple[int, str]
-
 
 class Rebate(msgspec.Struct, frozen=True):
     """What one maker gets for one day in one market, in micro-units of collateral."""
@@ -31,54 +28,51 @@ class Rebate(msgspec.Struct, frozen=True):
 
 
 class Rebates:
-    """Pools and the makers' shares in them; a day that was paid is kept for the record."""
+    """The confirmed trades that paid a fee, by day; a day that was paid stays for the record."""
 
     def __init__(self) -> None:
-        self.pools: dict[DayMarket, int] = defaultdict(int)
-        self.shares: dict[DayMarket, dict[str, int]] = defaultdict(dict)
+        self.trades: dict[int, list[Trade]] = defaultdict(list)
         self.paid_days: set[int] = set()
 
     def note(self, trade: Trade) -> None:
-        """Count a confirmed trade; one without a fee, or without a maker that is a trader, adds
-        nothing."""
-        fee = trade.taker.fee_micro
-        if fee == 0:
-            return
-        market = trade.market
-        schedule = market.schedule
-        if schedule.rebate_micro == 0:
-            return
-        key = (trade.match_ns // DAY_NS, market.condition_id)
-        shares = self.shares[key]
-        for leg in trade.makers:
-            if leg.terms.account not in HOUSE:
-                equivalent = taker_fee_micro(
-                    shares_micro=leg.size_micro,
-                    price_micro=leg.price_micro,
-                    rate_micro=schedule.rate_micro,
-                    exponent=schedule.exponent,
-                )
-                shares[leg.terms.account] = shares.get(leg.terms.account, 0) + equivalent
-        self.pools[key] += fee * schedule.rebate_micro // MICRO
+        """Count a confirmed trade that paid a fee; shares are worked out when asked for."""
+        self.trades[trade.match_ns // DAY_NS].append(trade)
 
     def of(self, day: int, maker: str | None = None) -> list[Rebate]:
         """Return a day's rebates, of one maker or all, by market and maker.
 
         Floored: together they never exceed the pool.
         """
+        by_market: dict[str, list[Trade]] = defaultdict(list)
+        for trade in self.trades.get(day, ()):
+            by_market[trade.market.condition_id].append(trade)
         found = []
-        for (pool_day, condition_id), pool in sorted(self.pools.items()):
-            shares = self.shares[(pool_day, condition_id)]
+        for condition_id, trades in sorted(by_market.items()):
+            shares, pool = _shares(trades)
             total = sum(shares.values())
-            if pool_day != day or total == 0:
-                continue
             for account, share in sorted(shares.items()):
-                amount = pool * share // total
+                amount = pool * share // total if total else 0
                 if amount > 0 and maker in (None, account):
                     found.append(Rebate(day, condition_id, account, amount))
         return found
 
     def unpaid_days(self, before_day: int) -> list[int]:
-        """Return the days with a pool that ended before the given one and were not paid."""
-        days = {day for day, _ in self.pools if day < before_day}
-        return sorted(days - self.paid_days)
+        """Return the days with fees that ended before the given one and were not paid."""
+        return sorted(day for day in self.trades if day < before_day and day not in self.paid_days)
+
+
+def _shares(trades: list[Trade]) -> tuple[dict[str, int], int]:
+    """Return the fee that each maker's fills in one market would have paid, and the pool."""
+    schedule = trades[0].market.schedule
+    shares: dict[str, int] = defaultdict(int)
+    for trade in trades:
+        for leg in trade.makers:
+            if leg.account not in HOUSE:
+                shares[leg.account] += taker_fee_micro(
+                    shares_micro=leg.size_micro,
+                    price_micro=leg.price_micro,
+                    rate_micro=schedule.rate_micro,
+                    exponent=schedule.exponent,
+                )
+    pool = sum(trade.taker.fee_micro for trade in trades) * schedule.rebate_micro // MICRO
+    return shares, pool

@@ -23,6 +23,7 @@ GTC, GTD = OrderType.GTC, OrderType.GTD
 # Decimals that the venue allows in the derived amount, by tick size.
 AMOUNT_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
 TICKS = frozenset(AMOUNT_DECIMALS)
+_AMOUNT_STEPS = {tick: 10 ** (6 - places) for tick, places in AMOUNT_DECIMALS.items()}
 
 # 2262: what a signed 64-bit count of nanoseconds ends with.
 _EXPIRATION_NS_END = 1 << 63
@@ -63,16 +64,19 @@ def price_and_size(new: NewOrder, market: Market) -> tuple[int, int]:
         (new.maker_amount, new.taker_amount) if is_buy else (new.taker_amount, new.maker_amount)
     )
     tick = market.tick_size_micro
-    price = (2 * cost * MICRO + size * tick) // (2 * size * tick) * tick
-    amount_step = 10 ** (6 - AMOUNT_DECIMALS[tick])
-    off_grid = abs(cost * MICRO - price * size) > amount_step * MICRO
+    amount_step = _AMOUNT_STEPS[tick]
+    price, rest = divmod(cost * MICRO, size)
+    off_grid = False
+    if rest or price % tick:
+        price = (2 * cost * MICRO + size * tick) // (2 * size * tick) * tick
+        off_grid = abs(cost * MICRO - price * size) > amount_step * MICRO
     if off_grid or not tick <= price <= MICRO - tick:
         stated = plain(cost * MICRO // size)
         raise OrderRefused(
             f"order {new.order_id} is invalid. "
             f"Price ({stated}) breaks minimum tick size rule: {plain(tick)}"
         )
-    if new.order_type.rests:
+    if new.order_type is GTC or new.order_type is GTD:
         _check_resting_size(new, market, size)
     else:
         _check_market_amounts(new, amount_step)

@@ -36,8 +36,11 @@ def begin(state: EngineState, trade: Trade, flows: list[Flow]) -> None:
     state.outbox.append(TradeEvent(trade, MATCHED, trade.match_ns))
     plan = _plan(state, trade)
     if plan is None and not _anything_unsettled(state, accounts):
-        _mine(state, trade, trade.match_ns)
-        _confirm(state, trade, accounts, trade.match_ns)
+        trade.status = CONFIRMED
+        at_ns = trade.match_ns
+        state.outbox.append(TradeEvent(trade, MINED, at_ns))
+        state.outbox.append(TradeEvent(trade, CONFIRMED, at_ns))
+        _finish(state, trade, accounts)
         return
     plan = plan or SettlementPlan()
     state.ledger.pend(trade.trade_id, flows)
@@ -68,7 +71,8 @@ def step(state: EngineState, trade_id: str, due_ns: int) -> None:
     trade, plan = item.trade, item.plan
     if trade.status is MINED:
         del state.unsettled[trade_id]
-        _confirm(state, trade, item.addresses, due_ns)
+        _tell(state, trade, CONFIRMED, due_ns)
+        _finish(state, trade, item.addresses)
         if plan.repeats_matched:
             state.outbox.append(TradeEvent(trade, MATCHED, due_ns))
     elif item.retries_left > 0:
@@ -83,7 +87,7 @@ def step(state: EngineState, trade_id: str, due_ns: int) -> None:
         _next(state, item, due_ns + state.settings.settle_retry_ns)
     else:
         state.ledger.unpend(trade_id, item.addresses)
-        _mine(state, trade, due_ns)
+        _tell(state, trade, MINED, due_ns)
         _next(state, item, due_ns + plan.confirmed_ns)
 
 
@@ -168,12 +172,8 @@ def _tell(state: EngineState, trade: Trade, status: TradeStatus, at_ns: int) -> 
     state.outbox.append(TradeEvent(trade, status, at_ns))
 
 
-def _mine(state: EngineState, trade: Trade, at_ns: int) -> None:
-    _tell(state, trade, MINED, at_ns)
-
-
-def _confirm(state: EngineState, trade: Trade, addresses: tuple[str, ...], at_ns: int) -> None:
-    _tell(state, trade, CONFIRMED, at_ns)
+def _finish(state: EngineState, trade: Trade, addresses: tuple[str, ...]) -> None:
+    """Count a confirmed trade."""
     for address in addresses:
         state.facts[address] += 1
     if trade.taker.fee_micro:
@@ -205,7 +205,7 @@ def _unfill(state: EngineState, leg: Leg) -> None:
     if order.matched_micro < 0:
         raise InvariantBroken(f"order {order.order_id} would be matched below nothing")
     if was is OrderStatus.LIVE:
-        state.books[order.market.condition_id].side_of(order).reduce(order, -leg.size_micro)
+        state.books[order.market.condition_id].side_of(order).grow(order, leg.size_micro)
     restores = state.settings.after_failure == "restore"
     if was is OrderStatus.LIVE and restores:
         state.reserve(order)

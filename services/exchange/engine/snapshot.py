@@ -138,8 +138,8 @@ class _Body(msgspec.Struct):
     last_prints: dict[str, LastPrint]
     minutes: dict[str, list[int]]
     prices: dict[str, list[int]]
-    pools: list[tuple[int, str, int]]
-    shares: list[tuple[int, str, dict[str, int]]]
+    # Ids of the trades that paid a fee, by day.
+    fee_trades: dict[int, list[str]]
     paid_days: list[int]
     # Allowances reach 2**256 - 1: as text.
     allowances: dict[str, dict[str, tuple[str, bool]]]
@@ -188,8 +188,7 @@ def dump(exchange: Exchange) -> bytes:
         last_prints=state.last_prints,
         minutes=state.prices.minutes,
         prices=state.prices.prices,
-        pools=[(*key, amount) for key, amount in rebates.pools.items()],
-        shares=[(*key, shares) for key, shares in rebates.shares.items()],
+        fee_trades={day: [t.trade_id for t in found] for day, found in rebates.trades.items()},
         paid_days=sorted(rebates.paid_days),
         allowances={
             account: {spender: (str(c), s) for spender, (c, s) in limits.items()}
@@ -304,10 +303,8 @@ def _fill_rest(state: EngineState, body: _Body) -> None:
     state.weather, state.held_plans = body.weather, body.held_plans
     state.last_prints = body.last_prints
     state.prices.minutes, state.prices.prices = body.minutes, body.prices
-    for day, condition_id, pool in body.pools:
-        state.rebates.pools[(day, condition_id)] = pool
-    for day, condition_id, shares in body.shares:
-        state.rebates.shares[(day, condition_id)] = shares
+    for day, trade_ids in body.fee_trades.items():
+        state.rebates.trades[day] = [state.trades[trade_id] for trade_id in trade_ids]
     state.rebates.paid_days = set(body.paid_days)
     state.allowances = {
         account: {spender: (int(c), s) for spender, (c, s) in limits.items()}

@@ -20,7 +20,7 @@ from whaletrader.services.exchange.engine.events import (
     OrderEventKind,
 )
 from whaletrader.services.exchange.engine.fees import taker_fee_micro
-from whaletrader.services.exchange.engine.ledger import Flow, Ledger, cost_micro
+from whaletrader.services.exchange.engine.ledger import Flow, Ledger
 from whaletrader.services.exchange.engine.model import (
     Acceptance,
     Activity,
@@ -38,6 +38,7 @@ from whaletrader.services.exchange.engine.model import (
 from whaletrader.services.exchange.engine.plans import SettlementPlan, SettlementWeather
 from whaletrader.services.exchange.engine.prices import PriceHistory
 from whaletrader.services.exchange.engine.rebates import Rebates
+from whaletrader.services.exchange.engine.units import MICRO
 
 BUY = Side.BUY
 
@@ -121,7 +122,9 @@ class EngineState:
 
     def reserve(self, order: Order) -> None:
         """Set aside what the open part of an order can cost, in place of what was before."""
-        wanted = self.exposure(order) if order.is_open else 0
+        status = order.status
+        is_open = status is OrderStatus.LIVE or status is OrderStatus.DELAYED
+        wanted = self.exposure(order) if is_open else 0
         change = wanted - order.reserved_micro
         if change == 0:
             return
@@ -143,7 +146,7 @@ class EngineState:
             return remaining
         if order.budget_micro:
             return order.budget_micro - order.spent_micro
-        cost = cost_micro(remaining, order.price_micro)
+        cost = remaining * order.price_micro // MICRO
         if as_taker or order.is_tape_taker or order.status is OrderStatus.DELAYED:
             cost += taker_fee_micro(
                 shares_micro=remaining,
@@ -161,9 +164,13 @@ class EngineState:
 
     def rest(self, order: Order) -> None:
         """Put an order on the book."""
-        self.books[order.market.condition_id].side_of(order).add(order)
+        book = self.books[order.market.condition_id]
+        ladder = book.bids if order.is_bid else book.asks
+        level_micro = ladder.add(order)
         self.open_by_principal[order.terms.principal][order.terms.order_id] = order
-        self.tell_level(order)
+        self.outbox.append(
+            LevelEvent(order.market, order.is_bid, order.book_price_micro, level_micro, self.now_ns)
+        )
 
     def unrest(self, order: Order) -> bool:
         """Take an order off the book; return whether it stood there."""
@@ -212,7 +219,7 @@ class EngineState:
                 kind,
                 order,
                 order.matched_micro,
-                word or order.status.value,
+                word or order.status,
                 tuple(order.trade_ids),
                 self.now_ns,
             )

@@ -14,8 +14,8 @@ from uuid import uuid5
 from whaletrader.services.exchange.engine import settlement
 from whaletrader.services.exchange.engine.events import LastTradeEvent
 from whaletrader.services.exchange.engine.fees import taker_fee_micro
-from whaletrader.services.exchange.engine.ledger import CASH, FEES, SETS, TAPE, VAULT, Flow
-from whaletrader.services.exchange.engine.matching import TRADE_NAMESPACE, fill_resting
+from whaletrader.services.exchange.engine.ledger import CASH, SETS, TAPE, VAULT, Flow
+from whaletrader.services.exchange.engine.matching import TRADE_NAMESPACE, charge, fill_resting
 from whaletrader.services.exchange.engine.model import (
     LOT_MICRO,
     MICRO,
@@ -94,8 +94,8 @@ def _fill(state: EngineState, order: Order, recorded: Print, left: int) -> int:
     print_price = recorded.price_micro if same else MICRO - recorded.price_micro
     price = print_price if order.is_tape_taker else order.price_micro
     flows, money = _flows(order, size, price)
+    fee = _fee(state, order, size, price, money, flows) if order.is_tape_taker else 0
     state.ledger.post(flows)
-    fee = _charge(state, order, size, price, flows)
     own = Leg(order.terms, order.index, price, size, money, fee)
     tape = _tape_leg(recorded, own)
     taker, makers = (own, (tape,)) if order.is_tape_taker else (tape, (own,))
@@ -141,22 +141,16 @@ def _flows(order: Order, size: int, price: int) -> tuple[list[Flow], int]:
     ], money
 
 
-def _charge(state: EngineState, order: Order, size: int, price: int, flows: list[Flow]) -> int:
-    if not order.is_tape_taker:
-        return 0
-    account = order.terms.account
+def _fee(
+    state: EngineState, order: Order, size: int, price: int, money: int, flows: list[Flow]
+) -> int:
     fee = taker_fee_micro(
         shares_micro=size,
         price_micro=price,
         rate_micro=order.market.fee_rate_micro,
         exponent=order.market.fee_exponent,
     )
-    taken = state.ledger.take_fee(account, fee)
-    charged: list[Flow] = [(account, CASH, -taken), (FEES, CASH, taken)]
-    state.ledger.post(charged)
-    state.ledger.account(account).fees_paid_micro += taken
-    flows += charged
-    return taken
+    return charge(state, order, fee, money, flows)
 
 
 def _tape_leg(recorded: Print, own: Leg) -> Leg:
