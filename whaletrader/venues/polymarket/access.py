@@ -149,10 +149,10 @@ class VenueAccess(BaseSettings):
         }
         return GivenCredentials(parsed(row, "the environment"))
 
-    def venue(self) -> PolymarketVenue:
+    def venue(self, signer: Signer | None = None) -> PolymarketVenue:
         """Return the adapter, not connected. Raises VenueStop, VenueUnavailable (KMS)."""
         return PolymarketVenue(
-            self.signer(),
+            signer or self.signer(),
             WalletSettings(
                 environment_at(self.exchange_url),
                 self.funder,

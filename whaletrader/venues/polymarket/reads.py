@@ -79,6 +79,20 @@ class PublicReads:
         except (KeyError, TypeError, ValueError, InvalidOperation) as error:
             raise VenueUnavailable(f"a market's terms cannot be read: {error!r}") from error
 
+    async def listed_market(self) -> str:
+        """Return the condition id of some market that takes orders now.
+
+        Raises VenueUnavailable if the venue lists none.
+        """
+        page = _row(await self._get(f"{self._hosts.clob}/sampling-markets"))
+        rows = page.get("data")
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict) and row.get("accepting_orders") is True:
+                tokens = row.get("tokens") or [{}]
+                if all(isinstance(token, dict) and token.get("token_id") for token in tokens):
+                    return str(row["condition_id"])
+        raise VenueUnavailable("the venue lists no market that takes orders: name one")
+
     async def maker_rebate_micro(self, condition_id: str) -> int:
         """Return the makers' share of the takers' fees, 0 where it is not told."""
         params = {"condition_ids": condition_id, "limit": "1"}

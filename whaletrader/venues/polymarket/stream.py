@@ -3,7 +3,7 @@ something. Reads are the truth; nothing here asks for them. Used by the adapter 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 from polymarket.errors import TransportError
@@ -19,7 +19,7 @@ _LOOK_S: Final = 0.2
 _RESUBSCRIBE_S: Final = 0.5
 
 
-async def user_events(sessions: Sessions, wallet: str) -> AsyncIterator[StreamEvent]:
+async def user_events(sessions: Sessions, wallet: str) -> AsyncGenerator[StreamEvent, None]:
     """Yield events for ever; StreamOpened after each connection and each change of credentials.
 
     Raises VenueUnavailable if nobody has logged in.

@@ -8,7 +8,7 @@ composition root and by the pre-flight.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
@@ -307,6 +307,21 @@ class PolymarketVenue:
     async def is_closed_only(self) -> bool:
         return await self._read(lambda client: client.get_closed_only_mode())
 
+    async def share_allowances(self, token_id: str) -> Collateral:
+        """Return a token's balance and who may move it. Raises VenueUnavailable, VenueStop."""
+        found = await self._read(
+            lambda client: client.get_balance_allowance(asset_type="CONDITIONAL", asset_id=token_id)
+        )
+        return translate.collateral_of(found)
+
+    async def listed_market(self) -> str:
+        """Return some market that takes orders. Raises VenueUnavailable."""
+        return await self._reads.listed_market()
+
+    async def generation(self) -> int:
+        """Return which orders the venue takes by default. Raises VenueUnavailable."""
+        return await self._reads.version()
+
     async def is_deployed(self) -> bool:
         """Whether the wallet exists on chain; a plain wallet always does.
 
@@ -317,7 +332,7 @@ class PolymarketVenue:
             return True
         return await self._reads.is_deployed(account.maker, account.signature_type)
 
-    def events(self) -> AsyncIterator[StreamEvent]:
+    def events(self) -> AsyncGenerator[StreamEvent, None]:
         return user_events(self._sessions, self.wallet)
 
     async def _listed_tokens(self, client: AsyncSecureClient) -> list[str]:
