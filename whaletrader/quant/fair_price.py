@@ -14,9 +14,10 @@ How the null is made joint, each time so that luck is not made smaller than it i
 - events are independent.
 
 So a wallet's profit is a sum of independent steps of uniforms. Its tail: exact by convolution
-while there are few outcomes, else the saddlepoint formula of Lugannani and Rice (1980), eq. 3.1,
-with the argument moved by half the median stake (the continuity correction of Daniels 1987,
-section 3, for equal stakes; for unequal ones it only makes the p-value larger).
+while there are few outcomes, exact where everything was won, else the saddlepoint formula of
+Lugannani and Rice (1980), eq. 3.1, with the argument moved by half the median stake (the
+continuity correction of Daniels 1987, section 3, for equal stakes; for unequal ones it only makes
+the p-value larger).
 """
 
 from dataclasses import dataclass, replace
@@ -94,6 +95,8 @@ def fair_price_p(bets: Bets, wallets: int) -> FairPrice:
     variance = _variance(steps)
     above = _upper_tail(steps, observed - steps.half_stake, variance)
     below = _upper_tail(_mirrored(steps), -observed - steps.half_stake, variance)
+    above = _at_the_top(steps, observed, above)
+    below = _at_the_top(_mirrored(steps), -observed, below)
     _make_exact(steps, observed, above, below)
     has_bets = np.bincount(codes, weights=bets.weight, minlength=wallets) > 0
     return FairPrice(
@@ -300,6 +303,20 @@ def _edgeworth(steps: _Steps, score: Floats, variance: Floats) -> Floats:
     skewness = np.nan_to_num(divided(third, variance**1.5))
     density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
     return np.asarray(ndtr(-score) + density * skewness / 6 * (score**2 - 1), np.float64)
+
+
+def _at_the_top(steps: _Steps, observed: Floats, tail: Floats) -> Floats:
+    """Replace the tail of wallets that won all there was to win by the chance of just that."""
+    blocks = len(steps.owner)
+    if not blocks:
+        return tail
+    starts = np.flatnonzero(np.diff(steps.block, prepend=-1))
+    high = np.maximum.reduceat(steps.value, starts)
+    is_best = steps.value >= high[steps.block] - _SAME
+    best = sums_by(steps.block, np.where(is_best, steps.length, 0.0), blocks)
+    chance = np.exp(sums_by(steps.owner, np.log(best), steps.wallets))
+    most = sums_by(steps.owner, high, steps.wallets)
+    return np.where(observed >= most - _SAME, np.minimum(chance, 1.0), tail)
 
 
 def _make_exact(steps: _Steps, observed: Floats, above: Floats, below: Floats) -> None:

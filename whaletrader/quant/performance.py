@@ -9,13 +9,12 @@ prediction markets never close). Undefined (too few values, no risk): nan.
 import numpy as np
 
 from whaletrader.quant.drawdown import drawdowns, equity_of
-from whaletrader.quant.ragged import Floats, Ints, Ragged, divided, sums_by
+from whaletrader.quant.ragged import Floats, Ints, Ragged, centred_squares, divided, sums_by
 
 
 def deviations(returns: Ragged) -> Floats:
     """Return the sample standard deviation (n - 1) of each group, nan below two values."""
-    centred = returns.values - returns.means()[returns.labels]
-    squares = sums_by(returns.labels, centred**2, returns.groups)
+    _, squares = centred_squares(returns)
     return np.asarray(np.sqrt(divided(squares, np.maximum(returns.counts - 1, 0))), np.float64)
 
 
@@ -37,8 +36,7 @@ def autocorrelations(returns: Ragged, lags: int) -> Floats:
     """
     if lags < 1:
         raise ValueError("lags must be at least 1")
-    centred = returns.values - returns.means()[returns.labels]
-    total = sums_by(returns.labels, centred**2, returns.groups)
+    centred, total = centred_squares(returns)
     found = np.empty((lags, returns.groups))
     for lag in range(1, lags + 1):
         # A pair counts only when both of its values are of one group.

@@ -8,12 +8,16 @@ other, so that every machine finds the same bits (numpy's own sums depend on the
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+# Variance below this share of the mean square is rounding: 1e-12 of the values, squared.
+_ROUNDING: Final = 1e-24
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,19 @@ class Ragged:
     def select(self, is_kept: NDArray[np.bool_]) -> "Ragged":
         """Return the values for which `is_kept` (n,) holds; no group goes away."""
         return Ragged(self.values[is_kept], offsets_of(self.labels[is_kept], self.groups))
+
+
+def centred_squares(values: Ragged) -> tuple[Floats, Floats]:
+    """Return each value less its group's mean (n,), and the sums of their squares (groups,).
+
+    Both are exactly 0 for a group whose values differ by less than rounding: equal returns have
+    no risk, and a ratio to what rounding leaves of it would be astronomical.
+    """
+    centred = values.values - values.means()[values.labels]
+    squares = sums_by(values.labels, centred**2, values.groups)
+    sizes = sums_by(values.labels, values.values**2, values.groups)
+    is_flat = squares <= _ROUNDING * sizes
+    return np.where(is_flat[values.labels], 0.0, centred), np.where(is_flat, 0.0, squares)
 
 
 def codes_in_range(codes: ArrayLike, groups: int) -> Ints:

@@ -15,6 +15,8 @@ from whaletrader.quant.performance import weighted_profit_factor
 from whaletrader.quant.ragged import Floats, Ragged, divided, sums_by
 
 HALF_LIFE_DAYS: Final = 60.0
+# A deviation below this share of the values is what rounding leaves of equal ones.
+_ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ def rolling_sharpe(returns: Ragged, window: int) -> Ragged:
             continue
         views = np.lib.stride_tricks.sliding_window_view(part, window)
         deviation = views.std(axis=1, ddof=1)
-        is_defined = deviation > 0
+        # Equal returns leave a deviation of rounding only.
+        is_defined = deviation > _ROUNDING * np.abs(views).max(axis=1)
         parts.append(views.mean(axis=1)[is_defined] / deviation[is_defined])
     return Ragged.of(parts)
 
@@ -101,7 +104,8 @@ def decayed_sharpe(
     squares = sums_by(returns.labels, weights * centred**2, returns.groups)
     scale = np.where(returns.counts > 1, first - divided(second, first), 0.0)
     deviation = np.sqrt(divided(squares, scale))
-    return divided(mean, np.where(deviation > 0, deviation, 0.0))
+    is_risky = deviation > _ROUNDING * np.abs(mean)
+    return divided(mean, np.where(is_risky, deviation, 0.0))
 
 
 def decayed_profit_factor(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
-from whaletrader.quant.ragged import Floats, Ragged, divided, sums_by
+from whaletrader.quant.ragged import Floats, Ragged, centred_squares, divided, sums_by
 
 EULER_MASCHERONI: Final = 0.577215664901532860606512090082
 
@@ -43,8 +43,7 @@ def sharpe_moments(returns: Ragged) -> SharpeMoments:
     labels, groups = returns.labels, returns.groups
     counts = returns.counts.astype(np.float64)
     mean = returns.means()
-    centred = returns.values - mean[labels]
-    squares = sums_by(labels, centred**2, groups)
+    centred, squares = centred_squares(returns)
     second = divided(squares, counts)
     is_risky = second > 0
     second = np.where(is_risky, second, np.nan)
