@@ -2,22 +2,33 @@
 
 import asyncio
 import logging
+import os
+import sys
 from collections.abc import Callable
 
-from whaletrader.runtime.clock import WallClock
+from whaletrader.domain.money import MICRO
+from whaletrader.runtime.clock import WallClock, member_name
 from whaletrader.runtime.run import run
 from whaletrader.runtime.service import Edge, Policy, Service
 from whaletrader.runtime.settings import Mode
 from whaletrader.schemas import order_pb2
-from whaletrader.services.execution.admission import Working
-from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy
+from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy, Working
+from whaletrader.services.execution.claims import NO_RIVAL, ClaimRefused
 from whaletrader.services.execution.config import ExecutionSettings
 from whaletrader.services.execution.desk import Desk
+from whaletrader.services.execution.log_claim import LogClaim
 from whaletrader.services.execution.news import News
-from whaletrader.services.execution.performers import CancelPerformer, SubmitPerformer
+from whaletrader.services.execution.performers import (
+    BookPerformer,
+    CancelPerformer,
+    Guards,
+    ResolvePerformer,
+    SubmitPerformer,
+)
 from whaletrader.services.execution.reconcile import Reconciler
-from whaletrader.services.execution.source import VenueSource
+from whaletrader.services.execution.source import Rhythm, VenueSource
 from whaletrader.services.execution.trust import RiskKey
+from whaletrader.services.execution.wallet_lock import ClaimWatch, PostgresClaim
 from whaletrader.venues.errors import VenueUnavailable
 from whaletrader.venues.polymarket.client import environment_at
 from whaletrader.venues.polymarket.signer import LocalSigner
@@ -28,6 +39,9 @@ _LOG = logging.getLogger(__name__)
 # A send may meet one lost answer of ten seconds, the client's own limit, and then look twice.
 SUBMIT_POLICY = Policy(deadline_s=25.0, attempts_max=6, backoff_s=0.2)
 CANCEL_POLICY = Policy(deadline_s=25.0, attempts_max=6, backoff_s=0.2)
+RESOLVE_POLICY = Policy(deadline_s=25.0, attempts_max=6, backoff_s=0.2)
+# A book that takes longer is no news; the agent asks again after a pause.
+BOOK_POLICY = Policy(deadline_s=3.0, attempts_max=3, backoff_s=0.1)
 
 
 def make_agent() -> ExecutionAgent:
@@ -51,24 +65,49 @@ def build(settings: ExecutionSettings) -> Service:
     news = News(venue.wallet, desk)
     reconciler = Reconciler(venue, desk, news, now_ns)
     policy = _policy(settings, venue.wallet)
-    submit = SubmitPerformer(venue, desk, reconciler, risk_key.verify, now_ns)
+    dsn = settings.postgres_dsn.get_secret_value()
+    lock = PostgresClaim(dsn, venue.wallet, _holder()) if dsn else None
+    # A demo's log commits when the tape says so: there is nothing to be confirmed by it.
+    by_log = NO_RIVAL if settings.mode is Mode.DEMO else LogClaim(desk, news)
+    guards = Guards(desk, risk_key.verify, now_ns, lock or by_log)
+    rhythm = Rhythm(
+        reconcile_s=settings.reconcile_every_s,
+        heartbeat_s=venue.capabilities.heartbeat_every_s if settings.sends_heartbeats else 0,
+        holdings_s=settings.holdings_s,
+    )
 
     async def before() -> None:
         await risk_key.load(settings.start_wait_s)
+        if lock is not None:
+            await lock.take(settings.claim_wait_s)
         async with asyncio.timeout(settings.start_wait_s):
             await _connected(venue)
+
+    async def after() -> None:
+        await venue.close()
+        if lock is not None:
+            await lock.release()
 
     return Service(
         make_agent=lambda: ExecutionAgent(policy, risk_key.verify, venue.prepare),
         edges={
-            order_pb2.SubmitOrder: Edge(submit, SUBMIT_POLICY),
+            order_pb2.SubmitOrder: Edge(SubmitPerformer(venue, reconciler, guards), SUBMIT_POLICY),
+            order_pb2.ResolveOrder: Edge(ResolvePerformer(reconciler), RESOLVE_POLICY),
             order_pb2.CancelOrder: Edge(CancelPerformer(venue, reconciler), CANCEL_POLICY),
+            order_pb2.ReadBook: Edge(BookPerformer(venue), BOOK_POLICY),
         },
-        sources=(VenueSource(venue, news, reconciler, settings.reconcile_every_s),),
+        sources=(
+            VenueSource(venue, news, reconciler, rhythm),
+            *([ClaimWatch(lock)] if lock is not None else []),
+        ),
         watcher=desk,
         before=before,
-        after=venue.close,
+        after=after,
     )
+
+
+def _holder() -> str:
+    return f"{member_name('execution')} pid {os.getpid()}"
 
 
 def _venue(settings: ExecutionSettings) -> PolymarketVenue:
@@ -84,6 +123,8 @@ def _policy(settings: ExecutionSettings, wallet: str) -> ExecutionPolicy:
         cancel_on_halt=settings.cancel_on_halt,
         look_after_ns=settings.look_after_ms * 1_000_000,
         unknown_grace_ns=settings.unknown_grace_s * 1_000_000_000,
+        tactics=settings.tactics(),
+        cash_tolerance_micro=int(settings.cash_tolerance_usd * MICRO),
     )
 
 
@@ -107,4 +148,7 @@ async def _connected(venue: PolymarketVenue) -> None:
 if __name__ == "__main__":
     # The client's every request is no news.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    run(build(ExecutionSettings()))
+    try:
+        run(build(ExecutionSettings()))
+    except ClaimRefused as error:
+        sys.exit(f"execution does not start: {error}")

@@ -1,41 +1,33 @@
-"""Whether an approval may become an order, and the order it becomes.
+"""Whether an approval may be worked, and what an order of it says.
 
 Every rule is held against every approval and returned as a reason, passed or not. Pure; called by
-the agent. The order is the approved trade and nothing larger, later or other: its price is the
-approved limit, moved onto the market's tick away from us, its size rounded down to the lot.
+the agent. An order is the approved trade or a part of it, and nothing larger, later or other.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from whaletrader.domain.ids import derived_id
 from whaletrader.domain.money import MICRO, floor_to
 from whaletrader.schemas import common_pb2, order_pb2, risk_pb2
-from whaletrader.services.execution.state import ExecutionState, ExecutionViews, MarketTerms, Stop
+from whaletrader.services.execution.scene import OrderId, Working, flag, running
+from whaletrader.services.execution.state import (
+    LOT_MICRO,
+    ExecutionState,
+    ExecutionViews,
+    MarketTerms,
+    stop_of,
+)
+from whaletrader.services.execution.working.child import Child, on_grid
+from whaletrader.services.execution.working.work import Work
 from whaletrader.venues.approval import VerifySignature, validity
 
-# The id that the venue will give to announced terms; pure.
-OrderId = Callable[[order_pb2.OrderAnnounced], str]
+__all__ = ["Moment", "OrderId", "Working", "admissibility", "announced_order", "salt_of"]
 
-# The smallest part of a share that can be ordered.
-LOT_MICRO: Final = 10_000
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
 # A salt has 53 bits, so that it stays exact as a JSON number.
 _SALT_SHIFT: Final = 64 - 53
-
-
-@dataclass(frozen=True, slots=True)
-class Working:
-    """How orders are worked: one limit order each, cancelled after the working time.
-
-    `gtd_margin_s` makes it a GTD order that the venue itself drops about that long after the
-    working time, should we be gone by then; 0 makes it GTC.
-    """
-
-    working_time_ns: int
-    gtd_margin_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +47,11 @@ def admissibility(
     used_by = moment.state.used_approvals.get(approval.approval_id, "")
     terms = moment.views.tokens.get(approval.token_id)
     reasons += [
-        _flag("approval.unused", not used_by, used_by),
-        _flag("approval.identified", bool(approval.approval_id), approval.approval_id),
-        running(moment.state, approval.portfolio, approval.side),
-        _flag("market.known", terms is not None, approval.token_id),
-        _flag(
+        flag("approval.unused", not used_by, used_by),
+        flag("approval.identified", bool(approval.approval_id), approval.approval_id),
+        running(stop_of(moment.state, approval.portfolio), approval.side),
+        flag("market.known", terms is not None, approval.token_id),
+        flag(
             "market.open",
             approval.condition_id not in moment.views.resolved,
             approval.condition_id,
@@ -70,28 +62,27 @@ def admissibility(
     return reasons
 
 
-def running(state: ExecutionState, portfolio: str, side: int) -> common_pb2.Reason:
-    """Hold the halt against a new order: none leaves while stopped, but sales in a flatten."""
-    stop = state.stops.get(portfolio)
-    sells = side == common_pb2.SIDE_SELL
-    return _flag(
-        "trading.running",
-        stop is None or (stop is Stop.FLATTEN and sells),
-        stop.value if stop else "",
-    )
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of a work's orders this is, and until when it is to be worked."""
+
+    number: int
+    until_ns: int
+    working: Working
 
 
 def announced_order(
-    approval: risk_pb2.ApprovedTrade, terms: MarketTerms, working: Working, order_id: OrderId
+    work: Work, child: Child, place: Place, terms: MarketTerms, order_id: OrderId
 ) -> order_pb2.OrderAnnounced:
-    """Return the order for an approval that passed all rules.
+    """Return an order of an approved trade.
 
     Salt and timestamp come from the approval, so deciding twice gives the same order.
     """
-    started_ns = approval.meta.event_time_ns
+    approval = work.approved()
     expiration_s = 0
-    if working.gtd_margin_s:
-        expiration_s = (started_ns + working.working_time_ns) // NS_PER_S + working.gtd_margin_s
+    margin_s = place.working.gtd_margin_s
+    if margin_s and child.order_type == order_pb2.ORDER_TYPE_GTC:
+        expiration_s = place.until_ns // NS_PER_S + margin_s
     announced = order_pb2.OrderAnnounced(
         order=order_pb2.OrderRef(
             approval_id=approval.approval_id,
@@ -103,31 +94,29 @@ def announced_order(
             token_id=approval.token_id,
             outcome_index=approval.outcome_index,
             side=approval.side,
-            price_micro=price_on_tick(approval, terms.tick_micro),
-            size_micro=floor_to(approval.size_micro, LOT_MICRO),
+            price_micro=child.price_micro,
+            size_micro=child.size_micro,
         ),
-        order_type=order_pb2.ORDER_TYPE_GTD if expiration_s else order_pb2.ORDER_TYPE_GTC,
-        salt=salt_of(approval.approval_id),
-        timestamp_ms=started_ns // NS_PER_MS,
+        order_type=order_pb2.ORDER_TYPE_GTD if expiration_s else child.order_type,
+        salt=salt_of(approval.approval_id, place.number),
+        timestamp_ms=approval.meta.event_time_ns // NS_PER_MS,
         expiration_s=expiration_s,
         venue="polymarket",
         neg_risk=terms.neg_risk,
+        tactic=order_pb2.Tactic.ValueType(work.tactic),
+        child=place.number,
+        phase=work.phase,
+        post_only=child.post_only,
+        reasons=child.reasons,
     )
     announced.order.order_id = order_id(announced)
     return announced
 
 
-def salt_of(approval_id: str) -> int:
-    """Return the 53-bit salt of the order that an approval becomes."""
-    return int(derived_id("execution", "salt", approval_id)[:16], 16) >> _SALT_SHIFT
-
-
-def price_on_tick(approval: risk_pb2.ApprovedTrade, tick_micro: int) -> int:
-    """Return the limit on the market's grid: a buy never above it, a sale never below."""
-    floor = floor_to(approval.limit_price_micro, tick_micro)
-    if approval.side == common_pb2.SIDE_SELL and floor != approval.limit_price_micro:
-        return floor + tick_micro
-    return floor
+def salt_of(approval_id: str, number: int = 0) -> int:
+    """Return the 53-bit salt of the n-th order of an approval."""
+    later = [number] if number else []
+    return int(derived_id("execution", "salt", approval_id, *later)[:16], 16) >> _SALT_SHIFT
 
 
 def _terms_rules(approval: risk_pb2.ApprovedTrade, terms: MarketTerms) -> list[common_pb2.Reason]:
@@ -137,12 +126,12 @@ def _terms_rules(approval: risk_pb2.ApprovedTrade, terms: MarketTerms) -> list[c
     )
     has_side = approval.side in (common_pb2.SIDE_BUY, common_pb2.SIDE_SELL)
     tick = terms.tick_micro
-    price = price_on_tick(approval, tick) if tick > 0 else 0
+    price = on_grid(approval.limit_price_micro, approval.side, tick) if tick > 0 else 0
     size = floor_to(approval.size_micro, LOT_MICRO)
     smallest = max(terms.min_size_micro, LOT_MICRO)
     return [
-        _flag("market.token", is_same, terms.condition_id),
-        _flag("order.side", has_side, str(approval.side)),
+        flag("market.token", is_same, terms.condition_id),
+        flag("order.side", has_side, str(approval.side)),
         common_pb2.Reason(
             rule="order.price",
             value=price,
@@ -159,14 +148,3 @@ def _terms_rules(approval: risk_pb2.ApprovedTrade, terms: MarketTerms) -> list[c
             passed=size >= smallest,
         ),
     ]
-
-
-def _flag(rule: str, passed: bool, detail: str) -> common_pb2.Reason:
-    return common_pb2.Reason(
-        rule=rule,
-        value=int(passed),
-        limit=1,
-        unit=common_pb2.UNIT_COUNT,
-        passed=passed,
-        detail=detail,
-    )

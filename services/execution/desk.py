@@ -5,14 +5,15 @@ not leave after it; the source asks it what is news. It sees a change as soon as
 decided it, which for a halt is before the commit is durable: the safe side.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from whaletrader.runtime.core import Core, Step
 from whaletrader.schemas import common_pb2, order_pb2
-from whaletrader.services.execution.admission import running
 from whaletrader.services.execution.lifecycle import order_of
-from whaletrader.services.execution.state import ExecutionState, FillStage, OrderRecord, Phase
+from whaletrader.services.execution.scene import running
+from whaletrader.services.execution.state import ExecutionState, OrderRecord, stop_of
+from whaletrader.services.execution.transitions import FillStage, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,26 @@ class LiveOrder:
     condition_id: str
     size_micro: int
 
+    @classmethod
+    def of(cls, order: order_pb2.OrderAnnounced) -> "LiveOrder":
+        """Return what is asked about an announced order."""
+        return cls(order.order.order_id, order.order.condition_id, order.order.size_micro)
+
 
 class Desk:
     """Follows whichever core the shell has restored last."""
 
     def __init__(self) -> None:
         self._core: Core | None = None
+        # Called after each commit that is durable.
+        self.on_commit: Callable[[], None] = lambda: None
 
     def restored(self, core: Core) -> None:
         self._core = core
 
-    def committed(self, core: Core, step: Step) -> None:
-        """Nothing to do: the state is looked at, not copied."""
+    def committed(self, core: Core, step: Step) -> None:  # noqa: ARG002 - the port
+        # The state itself is looked at, not copied.
+        self.on_commit()
 
     def now_ns(self) -> int:
         """Return the agent's time of its last commit."""
@@ -42,7 +51,12 @@ class Desk:
 
     def running(self, order: order_pb2.OrderAnnounced) -> common_pb2.Reason:
         """Return whether the order may leave now."""
-        return running(self._state, order.order.portfolio, order.order.side)
+        return running(stop_of(self._state, order.order.portfolio), order.order.side)
+
+    def is_over(self, order: order_pb2.OrderAnnounced) -> str:
+        """Return why the approved trade that an order belongs to is over; empty if it is not."""
+        work = self._state.works.get(order.order.approval_id)
+        return work.stopped if work is not None else ""
 
     def phase(self, order_id: str) -> Phase | None:
         """Return how far an order is, or None for one that was never announced."""
@@ -65,8 +79,26 @@ class Desk:
         return [
             LiveOrder(order_of(record).order.order_id, record.condition_id, record.size_micro)
             for record in self._records()
-            if record.phase is Phase.LIVE and not record.venue_status
+            if record.phase in (Phase.LIVE, Phase.SUBMITTED) and not record.venue_status
         ]
+
+    @property
+    def has_resting(self) -> bool:
+        """Whether an order of ours may be on the book."""
+        return any(
+            record.phase.may_rest and not record.venue_status
+            for record in self._state.orders.values()
+        )
+
+    def tokens(self) -> list[str]:
+        """Return the tokens that our books know of."""
+        return list(self._state.balance.positions)
+
+    @property
+    def is_differing(self) -> bool:
+        """Whether the last look at the holdings differed, and nothing was concluded yet."""
+        state = self._state
+        return bool(state.balance.differing_looks) and not state.wallet_stop
 
     def venue_closed_orders(self) -> list[str]:
         """Return the orders that the venue closed before they were filled, ever."""

@@ -1,9 +1,6 @@
 """The life of an order: what a venue's word makes of it, as events. Pure; called by the agent.
 
-    announced ──► live ──► closed        any fill: matched ──► confirmed
-        │           ▲        ▲                        └──────► reversed
-        └► unknown ─┴────────┘
-
+Which state follows from which fact is in transitions.py; here is which fact a message states.
 An event's id is derived from the fact that it states, so a fact that is told twice, or in two
 ways, is the same event. News may come in any order and more than once.
 """
@@ -18,22 +15,43 @@ from google.protobuf.message import Message
 from whaletrader.domain.ids import derived_id
 from whaletrader.schemas import common_pb2, order_pb2
 from whaletrader.services.execution.state import (
-    FillStage,
+    LOT_MICRO,
     OrderRecord,
-    Phase,
-    note_fill,
+    StandingFill,
+    note_look,
     note_venue_closed,
+)
+from whaletrader.services.execution.transitions import (
+    Fact,
+    FillStage,
+    Impossible,
+    Phase,
+    next_phase,
+    next_stage,
 )
 
 # What a performer says of an order that it did not send, and that was never sent before.
 WITHHELD: Final = "withheld: trading is stopped"
+# What it says of one that was to take at once and found nothing.
+KILLED: Final = "killed"
 EXPIRED_UNSENT: Final = "not sent: the approval has expired"
 
-_PROVISIONAL: Final = (
-    order_pb2.TRADE_STATUS_MATCHED,
-    order_pb2.TRADE_STATUS_MINED,
-    order_pb2.TRADE_STATUS_RETRYING,
-)
+_END_FACTS: Final = {
+    order_pb2.CLOSE_STATUS_FILLED: Fact.SETTLED,
+    order_pb2.CLOSE_STATUS_CANCELLED: Fact.TAKEN_OFF,
+    order_pb2.CLOSE_STATUS_EXPIRED: Fact.RAN_OUT,
+    order_pb2.CLOSE_STATUS_REJECTED: Fact.REFUSED,
+    order_pb2.CLOSE_STATUS_FAILED: Fact.GIVEN_UP,
+}
+_STEPS: Final[dict[FillStage, tuple[type[Message], str]]] = {
+    FillStage.MINED: (order_pb2.OrderMined, "mined"),
+    FillStage.CONFIRMED: (order_pb2.OrderConfirmed, "confirmed"),
+    FillStage.REVERSED: (order_pb2.OrderReversed, "reversed"),
+}
+_STAGES: Final[dict[type[Message], FillStage]] = {
+    order_pb2.OrderMatched: FillStage.MATCHED,
+    **{kind: stage for stage, (kind, _) in _STEPS.items()},
+}
 
 
 class VenueContradiction(Exception):
@@ -60,21 +78,21 @@ def order_of(record: OrderRecord) -> order_pb2.OrderAnnounced:
 def fold(record: OrderRecord, event: Message, now_ns: int) -> None:
     """Change an order's record as one of our own events says."""
     match event:
+        case order_pb2.OrderSubmitted():
+            _move(record, Fact.DELAYED)
         case order_pb2.OrderAccepted():
-            record.phase = Phase.LIVE
+            _move(record, Fact.PLACED)
         case order_pb2.OrderUnknown():
-            record.phase = Phase.UNKNOWN
+            _move(record, Fact.SILENT)
             record.unknown_since_ns = now_ns
-        case order_pb2.OrderMatched():
-            note_fill(record, event.fill, FillStage.PROVISIONAL)
-        case order_pb2.OrderConfirmed():
-            note_fill(record, event.fill, FillStage.CONFIRMED)
-        case order_pb2.OrderReversed():
-            note_fill(record, event.fill, FillStage.REVERSED)
         case order_pb2.VenueOrderClosed():
             note_venue_closed(record, event)
+        case order_pb2.OrderResolved():
+            note_look(record, event)
+        case order_pb2.OrderClosed():
+            _move(record, _END_FACTS[event.status])
         case _:
-            raise TypeError(f"{type(event).__name__} does not change an order")
+            _fold_fill(record, event)
 
 
 def folded(record: OrderRecord, events: Iterable[Message], now_ns: int) -> OrderRecord:
@@ -85,9 +103,18 @@ def folded(record: OrderRecord, events: Iterable[Message], now_ns: int) -> Order
     return after
 
 
+def submitted(record: OrderRecord, venue_status: str) -> list[Message]:
+    """Return that the venue holds the order back, if that is news."""
+    if next_phase(record.phase, Fact.DELAYED) is record.phase:
+        return []
+    event = order_pb2.OrderSubmitted(order=order_of(record).order, venue_status=venue_status)
+    event.meta.id = derived_id("execution", "submitted", event.order.order_id)
+    return [event]
+
+
 def accepted(record: OrderRecord, venue_status: str) -> list[Message]:
     """Return the acceptance, if it is news."""
-    if record.phase not in (Phase.ANNOUNCED, Phase.UNKNOWN):
+    if next_phase(record.phase, Fact.PLACED) is record.phase:
         return []
     event = order_pb2.OrderAccepted(order=order_of(record).order, venue_status=venue_status)
     event.meta.id = derived_id("execution", "accepted", event.order.order_id)
@@ -96,7 +123,7 @@ def accepted(record: OrderRecord, venue_status: str) -> list[Message]:
 
 def unknown(record: OrderRecord, detail: str) -> list[Message]:
     """Return that nothing is known of the order, if that is news."""
-    if record.phase is not Phase.ANNOUNCED:
+    if next_phase(record.phase, Fact.SILENT) is record.phase:
         return []
     event = order_pb2.OrderUnknown(
         order=order_of(record).order, reasons=[said("venue.answer", 0, detail)]
@@ -120,6 +147,11 @@ def fill_events(
         raise VenueContradiction(
             f"fill {seen.fill.trade_id} was {known.size_micro} and is {seen.fill.size_micro}"
         )
+    before = known.stage if known else None
+    try:
+        after = next_stage(before, seen.status)
+    except Impossible as error:
+        raise VenueContradiction(f"fill {seen.fill.trade_id}: {error}") from error
     fill = order_pb2.Fill()
     fill.CopyFrom(seen.fill)
     fill.fee_micro = known.fee_micro if known else fee_micro
@@ -130,41 +162,53 @@ def fill_events(
     events: list[Message] = []
     if known is None:
         events.append(_step(order_pb2.OrderMatched(order=ref, fill=fill), "matched"))
-    if seen.status in _PROVISIONAL:
+    if after is before or after is FillStage.MATCHED:
         return events
-    wanted = _final_stage(seen.status)
-    stage = known.stage if known else FillStage.PROVISIONAL
-    if stage is wanted:
-        return events
-    if stage is not FillStage.PROVISIONAL:
-        raise VenueContradiction(f"fill {seen.fill.trade_id} was {stage} and is now {wanted}")
-    if wanted is FillStage.CONFIRMED:
-        events.append(_step(order_pb2.OrderConfirmed(order=ref, fill=fill), "confirmed"))
-    else:
-        reasons = [said("venue.settlement", 0, "the trade failed to settle")]
-        failed = order_pb2.OrderReversed(order=ref, fill=fill, reasons=reasons)
-        events.append(_step(failed, "reversed"))
-    return events
+    kind, name = _STEPS[after]
+    event = kind(order=ref, fill=fill)
+    if isinstance(event, order_pb2.OrderReversed):
+        event.reasons.append(said("venue.settlement", 0, "the trade failed to settle"))
+    return [*events, _step(event, name)]
 
 
 def ending(record: OrderRecord) -> Ending | None:
     """Return how the order ends if it ends now: all its fills are final and no more can come."""
-    if record.phase is not Phase.LIVE or record.has_provisional:
+    if record.phase not in (Phase.LIVE, Phase.MATCHED) or record.has_provisional:
         return None
-    confirmed = record.size_in(FillStage.CONFIRMED)
-    if confirmed >= record.size_micro:
-        return Ending(order_pb2.CLOSE_STATUS_FILLED)
-    final = record.size_in(FillStage.CONFIRMED, FillStage.REVERSED)
-    if record.venue_status and final >= record.venue_matched_micro:
+    if record.is_complete:
+        rest = record.size_micro - record.standing_micro
+        dust = common_pb2.Reason(
+            rule="order.dust",
+            value=rest,
+            limit=LOT_MICRO,
+            unit=common_pb2.UNIT_MICRO_SHARES,
+            passed=True,
+            detail="too little is left to be filled",
+        )
+        return Ending(order_pb2.CLOSE_STATUS_FILLED, (dust,) if rest > 0 else ())
+    if not record.is_told:
+        return None
+    if record.venue_status:
         status = order_pb2.CloseStatus.ValueType(record.venue_status)
         return Ending(status, (said("venue.closed", 1, record.venue_detail),))
-    if final >= record.size_micro:
-        # Matched to the end, and part of it failed: the venue does not put it back.
-        return Ending(
-            order_pb2.CLOSE_STATUS_FAILED,
-            (said("venue.settlement", 0, "matched in full, but not settled in full"),),
-        )
-    return None
+    # Matched to the end, part of it failed, and the venue did not put that back on the book.
+    return Ending(
+        order_pb2.CLOSE_STATUS_FAILED,
+        (said("venue.settlement", 0, "matched in full, but not settled in full"),),
+    )
+
+
+def needs_look(record: OrderRecord) -> bool:
+    """Whether only the venue can say what is left: it must be asked, again if need be."""
+    if record.phase.is_end:
+        return False
+    if record.phase in (Phase.UNKNOWN, Phase.SUBMITTED):
+        return True
+    # Closed with fills that have not come or are not settled; or a fill has failed, and what it
+    # leaves is on the book again, or not.
+    is_waiting = bool(record.venue_status)
+    is_open = record.seen_state == order_pb2.VENUE_ORDER_STATE_OPEN
+    return is_waiting or (record.has_reversed and not record.is_complete and not is_open)
 
 
 def closed(record: OrderRecord, end: Ending) -> order_pb2.OrderClosed:
@@ -181,7 +225,7 @@ def closed(record: OrderRecord, end: Ending) -> order_pb2.OrderClosed:
 
 def refusal_status(detail: str) -> order_pb2.CloseStatus.ValueType:
     """Return how an order ends that the venue never had."""
-    if detail == WITHHELD:
+    if detail.startswith((WITHHELD, KILLED)):
         return order_pb2.CLOSE_STATUS_CANCELLED
     if detail == EXPIRED_UNSENT:
         return order_pb2.CLOSE_STATUS_EXPIRED
@@ -205,16 +249,35 @@ def failed_rules(reasons: Sequence[common_pb2.Reason]) -> list[str]:
     return [reason.rule for reason in reasons if not reason.passed]
 
 
-def _final_stage(status: int) -> FillStage:
-    if status == order_pb2.TRADE_STATUS_CONFIRMED:
-        return FillStage.CONFIRMED
-    if status == order_pb2.TRADE_STATUS_FAILED:
-        return FillStage.REVERSED
-    raise VenueContradiction(f"a trade has the unknown status {status}")
+def _move(record: OrderRecord, fact: Fact) -> None:
+    record.phase = next_phase(record.phase, fact)
 
 
-def _step(
-    event: order_pb2.OrderMatched | order_pb2.OrderConfirmed | order_pb2.OrderReversed, kind: str
-) -> Message:
-    event.meta.id = derived_id("execution", kind, event.order.order_id, event.fill.trade_id)
+def _fold_fill(record: OrderRecord, event: Message) -> None:
+    stage = _STAGES.get(type(event))
+    if stage is None:
+        raise TypeError(f"{type(event).__name__} does not change an order")
+    fill: order_pb2.Fill = event.fill  # type: ignore[attr-defined]
+    known = record.fills.get(fill.trade_id)
+    record.fills[fill.trade_id] = StandingFill(
+        fill.price_micro,
+        fill.size_micro,
+        fill.fee_micro,
+        int(fill.liquidity),
+        stage,
+        known.at_ns if known else event.meta.event_time_ns,  # type: ignore[attr-defined]
+    )
+    if stage is FillStage.REVERSED:
+        # Whatever was seen before says nothing of what the failure left.
+        record.seen_state = record.seen_fills = 0
+        if not record.is_complete:
+            _move(record, Fact.UNDONE)
+    elif stage is FillStage.MATCHED:
+        _move(record, Fact.WHOLE if record.is_complete else Fact.PART)
+
+
+def _step(event: Message, kind: str) -> Message:
+    order_id = event.order.order_id  # type: ignore[attr-defined]
+    trade_id = event.fill.trade_id  # type: ignore[attr-defined]
+    event.meta.id = derived_id("execution", kind, order_id, trade_id)  # type: ignore[attr-defined]
     return event

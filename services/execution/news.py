@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from whaletrader.domain.ids import derived_id
 from whaletrader.schemas import order_pb2
 from whaletrader.services.execution.desk import Desk
-from whaletrader.services.execution.state import FillStage, Phase
+from whaletrader.services.execution.transitions import FILL_STEPS, Phase
 from whaletrader.venues.port import FillState, OrderState, VenueFill, VenueOrder
 
 _CLOSE_STATUSES: Final = {
@@ -22,13 +22,10 @@ _CLOSE_STATUSES: Final = {
 }
 _TRADE_STATUSES: Final = {
     FillState.PROVISIONAL: order_pb2.TRADE_STATUS_MATCHED,
+    FillState.MINED: order_pb2.TRADE_STATUS_MINED,
+    FillState.RETRYING: order_pb2.TRADE_STATUS_RETRYING,
     FillState.CONFIRMED: order_pb2.TRADE_STATUS_CONFIRMED,
     FillState.FAILED: order_pb2.TRADE_STATUS_FAILED,
-}
-_STAGES: Final = {
-    FillState.PROVISIONAL: FillStage.PROVISIONAL,
-    FillState.CONFIRMED: FillStage.CONFIRMED,
-    FillState.FAILED: FillStage.REVERSED,
 }
 
 
@@ -47,6 +44,11 @@ class News:
         # Up to here a whole read has told every fill. What the stream or a look at one order
         # tells does not move it: an older fill may have been lost on its way.
         self._read_through_ns = 0
+
+    @property
+    def desk(self) -> Desk:
+        """The running agent's state, as the edges may see it."""
+        return self._desk
 
     def attach(self, put: Callable[[Message], None]) -> None:
         """Begin to tell an agent that was just restored.
@@ -92,9 +94,9 @@ class News:
             self._unsettled.pop(key, None)
         else:
             self._unsettled[key] = fill.matched_ns
+        # What the agent's own table makes no step of is no news to it.
         stage = self._desk.stage(*key)
-        is_old = stage is _STAGES[fill.state] or (stage is not None and not fill.state.is_final)
-        if not is_old:
+        if FILL_STEPS[stage][_TRADE_STATUSES[fill.state]] is not stage:
             self._put(self._trade_seen(fill))
 
     def tell_order(self, order: VenueOrder, now_ns: int) -> None:
@@ -123,7 +125,7 @@ class News:
     def tell_open(self, order_id: str, at_ns: int) -> None:
         """Tell that an order is on the book, if the agent does not count on that."""
         phase = self._desk.phase(order_id)
-        if self._put is None or phase in (Phase.ANNOUNCED, Phase.LIVE):
+        if self._put is None or phase in (Phase.ANNOUNCED, Phase.LIVE, Phase.MATCHED):
             # Announced: the answer to its placement is under way and will say so.
             return
         event = order_pb2.OrderPlacement(
@@ -132,6 +134,11 @@ class News:
         event.meta.id = derived_id("venue", "open", order_id)
         event.meta.event_time_ns = at_ns
         self._put(event)
+
+    def tell(self, message: Message) -> None:
+        """Tell something that is news by itself."""
+        if self._put is not None:
+            self._put(message)
 
     def _trade_seen(self, fill: VenueFill) -> order_pb2.VenueTradeSeen:
         event = order_pb2.VenueTradeSeen(
@@ -147,6 +154,6 @@ class News:
             status=_TRADE_STATUSES[fill.state],
         )
         event.meta.id = derived_id("venue", "fill", fill.order_id, fill.fill_id, fill.state.value)
-        is_match = fill.state is FillState.PROVISIONAL
+        is_match = fill.state in (FillState.PROVISIONAL, FillState.RETRYING)
         event.meta.event_time_ns = fill.matched_ns if is_match else fill.updated_ns
         return event

@@ -1,19 +1,21 @@
 """The venue's user stream as messages for the agent; reads fill every gap of it.
 
 Each (re)connect is followed by a reconciliation at once and by another a moment later, since the
-venue does not say when a subscription takes effect.
+venue does not say when a subscription takes effect. While orders rest the venue is told that we
+live; what the wallet holds is looked at after each connect and every so often.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from google.protobuf.message import Message
 
 from whaletrader.services.execution.news import News
 from whaletrader.services.execution.reconcile import Reconciler
-from whaletrader.venues.errors import VenueUnavailable
+from whaletrader.venues.errors import OutcomeUnknown, VenueUnavailable
 from whaletrader.venues.port import (
     OrderPlaced,
     StreamOpened,
@@ -31,17 +33,31 @@ _RETRY_S: Final = 0.5
 _RETRY_MAX_S: Final = 8.0
 
 
-class VenueSource:
-    """Brings in what happens to our orders."""
+# A difference is looked at again after this long: what was on its way has arrived by then.
+_SECOND_LOOK_S: Final = 5.0
 
-    def __init__(
-        self, venue: Venue, news: News, reconciler: Reconciler, reconcile_every_s: float
-    ) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often what is done, in seconds; 0 means never."""
+
+    reconcile_s: float
+    heartbeat_s: float = 0.0
+    holdings_s: float = 0.0
+    second_look_s: float = _SECOND_LOOK_S
+
+
+class VenueSource:
+    """Brings in what happens to our orders and holdings."""
+
+    def __init__(self, venue: Venue, news: News, reconciler: Reconciler, rhythm: Rhythm) -> None:
         self._venue = venue
         self._news = news
         self._reconciler = reconciler
-        self._every_s = reconcile_every_s
+        self._rhythm = rhythm
         self._opened = asyncio.Event()
+        self._look_now = asyncio.Event()
+        self._looks = 0
 
     async def run(self, put: Callable[[Message], None]) -> None:
         """Put facts until cancelled. Raises VenueStop: a person must look."""
@@ -50,6 +66,10 @@ class VenueSource:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen())
                 group.create_task(self._reconcile())
+                if self._rhythm.heartbeat_s:
+                    group.create_task(self._beat())
+                if self._rhythm.holdings_s:
+                    group.create_task(self._look_at_holdings())
         finally:
             self._news.detach()
 
@@ -80,12 +100,13 @@ class VenueSource:
     async def _reconcile(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(self._every_s):
+                async with asyncio.timeout(self._rhythm.reconcile_s):
                     await self._opened.wait()
             except TimeoutError:
                 await self._until_done()
                 continue
             self._opened.clear()
+            self._look_now.set()
             await self._until_done()
             await asyncio.sleep(_SUBSCRIBED_AFTER_S)
             await self._until_done()
@@ -101,3 +122,46 @@ class VenueSource:
                 pause_s = min(2 * pause_s, _RETRY_MAX_S)
             else:
                 return
+
+    async def _beat(self) -> None:
+        """Tell the venue that we live, while an order of ours may rest there.
+
+        The venue ends all orders when it hears nothing for a while; after that, or when a beat
+        says that it was so, everything is read anew.
+        """
+        while True:
+            await asyncio.sleep(self._rhythm.heartbeat_s)
+            if not self._news.desk.has_resting:
+                continue
+            try:
+                beat = await self._venue.heartbeat()
+            except (VenueUnavailable, OutcomeUnknown) as error:
+                _LOG.warning("a heartbeat failed: %s", error)
+                self._opened.set()
+            else:
+                if beat.has_lapsed:
+                    _LOG.warning("heartbeats had lapsed: orders may have been cancelled")
+                    self._opened.set()
+
+    async def _look_at_holdings(self) -> None:
+        while True:
+            pause_s = self._rhythm.holdings_s
+            if self._news.desk.is_differing:
+                pause_s = min(pause_s, self._rhythm.second_look_s)
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._look_now.wait()
+            except TimeoutError:
+                pass
+            self._look_now.clear()
+            self._looks += 1
+            try:
+                seen = await self._reconciler.holdings(self._looks)
+            except VenueUnavailable as error:
+                _LOG.warning("the holdings are looked at again: %s", error)
+                await asyncio.sleep(max(_RETRY_S, error.retry_after_s))
+                self._look_now.set()
+            else:
+                self._news.tell(seen)
+                # The agent's word on it decides when the next look is due.
+                await asyncio.sleep(_SUBSCRIBED_AFTER_S)

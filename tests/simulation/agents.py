@@ -27,13 +27,17 @@ from whaletrader.services.discovery.agent import DiscoveryAgent
 from whaletrader.services.discovery.config import DiscoverySettings
 from whaletrader.services.exchange.engine.exchange import Window as EngineWindow
 from whaletrader.services.exchange.engine.model import Market, Print, Resolution, Side, Token
-from whaletrader.services.execution.admission import Working
-from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy
+from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy, Working
 from whaletrader.services.execution.desk import Desk
 from whaletrader.services.execution.news import News
-from whaletrader.services.execution.performers import CancelPerformer, SubmitPerformer
+from whaletrader.services.execution.performers import (
+    CancelPerformer,
+    Guards,
+    ResolvePerformer,
+    SubmitPerformer,
+)
 from whaletrader.services.execution.reconcile import Reconciler
-from whaletrader.services.execution.source import VenueSource
+from whaletrader.services.execution.source import Rhythm, VenueSource
 from whaletrader.services.feeds.agent import FeedsAgent
 from whaletrader.services.feeds.tape_values import TapeMarket, Window
 from whaletrader.services.intelligence.agent import IntelligenceAgent
@@ -209,7 +213,7 @@ def plug_execution(process: Process, edges: Edges) -> Plugs:
     desk = Desk()
     news = News(venue.wallet, desk)
     reconciler = Reconciler(venue, desk, news, clock.now_ns)
-    source = VenueSource(venue, news, reconciler, 60)
+    source = VenueSource(venue, news, reconciler, Rhythm(60))
     news.attach(process.put)
 
     async def listen() -> None:
@@ -227,8 +231,9 @@ def plug_execution(process: Process, edges: Edges) -> Plugs:
     return Plugs(
         performers={
             order_pb2.SubmitOrder: SubmitPerformer(
-                venue, desk, reconciler, VERIFIER.verify, clock.now_ns
+                venue, reconciler, Guards(desk, VERIFIER.verify, clock.now_ns)
             ),
+            order_pb2.ResolveOrder: ResolvePerformer(reconciler),
             order_pb2.CancelOrder: CancelPerformer(venue, reconciler),
         },
         watcher=desk,

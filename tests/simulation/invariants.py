@@ -23,7 +23,7 @@ from whaletrader.runtime.log import Stored
 from whaletrader.runtime.logs.memory import MemoryLog
 from whaletrader.schemas import agent_pb2, common_pb2, order_pb2, risk_pb2
 from whaletrader.services.exchange.engine.exchange import Exchange as Engine
-from whaletrader.services.execution.state import Phase
+from whaletrader.services.execution.transitions import Phase
 
 BUY: Final = common_pb2.SIDE_BUY
 OVERHEARD_MAX: Final = 5

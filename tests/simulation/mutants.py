@@ -158,10 +158,11 @@ def sends_blind_with_a_fresh_salt(_: Process, plugs: Plugs) -> Plugs:
     async def perform(effect: Effect, again: bool) -> Message:
         message = effect.message
         assert isinstance(message, order_pb2.SubmitOrder)
-        if not again or not message.HasField("approval"):
+        if not (again or message.look_first):
             return await submit(effect, again)
         fresh = order_pb2.SubmitOrder()
         fresh.CopyFrom(message)
+        fresh.look_first = False
         fresh.order.order.order_id = "0x" + derived_id("again", message.order.order.order_id)
         return await submit(replace(effect, message=fresh), False)
 
@@ -173,9 +174,13 @@ def does_not_hear_the_halt(_: Process, plugs: Plugs) -> Plugs:
     submit = plugs.performers[order_pb2.SubmitOrder]
     if not isinstance(submit, SubmitPerformer):
         raise TypeError("the submit performer is another than this mutant knows")
-    desk = submit._desk
+    guards = submit._guards
+    desk = guards.desk
 
     class Deaf:
+        def is_over(self, order: order_pb2.OrderAnnounced) -> str:
+            return ""
+
         def running(self, order: order_pb2.OrderAnnounced) -> Any:
             state = desk._state
             stops, state.stops = state.stops, dict[str, Stop]()
@@ -184,7 +189,7 @@ def does_not_hear_the_halt(_: Process, plugs: Plugs) -> Plugs:
             finally:
                 state.stops = stops
 
-    submit._desk = Deaf()  # type: ignore[assignment]
+    submit._guards = replace(guards, desk=Deaf())  # type: ignore[arg-type]
     return plugs
 
 

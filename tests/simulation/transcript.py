@@ -107,6 +107,14 @@ class Transcript:
         self.approvals.setdefault(approval.approval_id, approval)
         self.verdicts.add(approval.meta.id)
 
+    def on_dead_letter(self, letter: agent_pb2.DeadLettered) -> None:
+        # What failed for good is on the review list: it was read and handled all the same.
+        is_review = letter.topic and letter.partition < 0
+        if not is_review:
+            self.dead[letter.agent][(letter.topic, letter.partition, letter.offset)] = (
+                letter.payload
+            )
+
     def on_fill(self, event: Any) -> None:
         key = (event.order.order_id, event.fill.trade_id)
         kinds: dict[type[Message], dict[tuple[str, str], Any]] = {
@@ -123,9 +131,7 @@ class Transcript:
 
 _HANDLERS: dict[type[Message], Any] = {
     agent_pb2.JournalEntry: Transcript.on_entry,
-    agent_pb2.DeadLettered: lambda t, m: t.dead[m.agent].update(
-        {(m.topic, m.partition, m.offset): m.payload}
-    ),
+    agent_pb2.DeadLettered: Transcript.on_dead_letter,
     risk_pb2.ApprovedTrade: Transcript.on_approved,
     risk_pb2.RejectedTrade: lambda t, m: t.verdicts.add(m.meta.id),
     order_pb2.ApprovalRefused: lambda t, m: t.refused.setdefault(m.approval_id, m),

@@ -146,8 +146,14 @@ class SimVenue:
         return order_id_of(order)
 
     async def submit(
-        self, approval: VerifiedApproval, order: order_pb2.OrderAnnounced
+        self,
+        approval: VerifiedApproval,
+        order: order_pb2.OrderAnnounced,
+        *,
+        before_send: Callable[[], None] | None = None,
     ) -> Placement:
+        if before_send is not None:
+            before_send()
         fate = self._faults.fate("submit", self._faults.rates.submit)
         self._before(fate)
         await self._on_submit(approval, order)

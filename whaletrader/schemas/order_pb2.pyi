@@ -663,6 +663,11 @@ class SubmitOrder(_message.Message):
 
     ORDER_FIELD_NUMBER: _builtins.int
     APPROVAL_FIELD_NUMBER: _builtins.int
+    LOOK_FIRST_FIELD_NUMBER: _builtins.int
+    look_first: _builtins.bool
+    """It may have been sent before: look for it first, and send the very same one only if the venue
+    has none.
+    """
     @_builtins.property
     def order(self) -> Global___OrderAnnounced: ...
     @_builtins.property
@@ -672,10 +677,11 @@ class SubmitOrder(_message.Message):
         *,
         order: Global___OrderAnnounced | None = ...,
         approval: _risk_pb2.ApprovedTrade | None = ...,
+        look_first: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "look_first", b"look_first", "order", b"order"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -866,10 +872,13 @@ class OrderResolved(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     MATCHED_SIZE_MICRO_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    FILLS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___VenueOrderState.ValueType
     matched_size_micro: _builtins.int
     detail: _builtins.str
+    fills: _builtins.int
+    """How many fills of it the venue lists, failed ones included."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     def __init__(
@@ -880,10 +889,11 @@ class OrderResolved(_message.Message):
         state: Global___VenueOrderState.ValueType = ...,
         matched_size_micro: _builtins.int = ...,
         detail: _builtins.str = ...,
+        fills: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "matched_size_micro", b"matched_size_micro", "meta", b"meta", "order_id", b"order_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "fills", b"fills", "matched_size_micro", b"matched_size_micro", "meta", b"meta", "order_id", b"order_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1094,6 +1104,7 @@ class WorkAdvanced(_message.Message):
     FAILURES_FIELD_NUMBER: _builtins.int
     LAST_FAILURE_FIELD_NUMBER: _builtins.int
     STOPPED_FIELD_NUMBER: _builtins.int
+    READING_FIELD_NUMBER: _builtins.int
     approval_id: _builtins.str
     phase: _builtins.int
     until_ns: _builtins.int
@@ -1103,6 +1114,8 @@ class WorkAdvanced(_message.Message):
     last_failure: _builtins.str
     stopped: _builtins.str
     """No further order is announced, and why."""
+    reading: _builtins.bool
+    """A book was asked for and has not come."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     def __init__(
@@ -1115,10 +1128,11 @@ class WorkAdvanced(_message.Message):
         failures: _builtins.int = ...,
         last_failure: _builtins.str = ...,
         stopped: _builtins.str = ...,
+        reading: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "failures", b"failures", "last_failure", b"last_failure", "meta", b"meta", "phase", b"phase", "stopped", b"stopped", "until_ns", b"until_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "failures", b"failures", "last_failure", b"last_failure", "meta", b"meta", "phase", b"phase", "reading", b"reading", "stopped", b"stopped", "until_ns", b"until_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

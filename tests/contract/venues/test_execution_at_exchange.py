@@ -23,8 +23,8 @@ from whaletrader.domain.money import notional
 from whaletrader.runtime.agent import Effect
 from whaletrader.runtime.service import Policy
 from whaletrader.schemas import common_pb2, control_pb2, order_pb2, risk_pb2
-from whaletrader.services.execution.admission import Working
-from whaletrader.services.execution.state import Phase
+from whaletrader.services.execution.agent import Working
+from whaletrader.services.execution.transitions import Phase
 from whaletrader.venues.approval import verify_approval
 from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY
 from whaletrader.venues.polymarket.venue import PolymarketVenue
@@ -246,10 +246,23 @@ async def test_an_answer_that_never_comes_leaves_the_order_unknown_until_it_is_f
         assert trader.place.line.requests[POST] == 1
 
 
-async def test_an_order_that_never_arrived_is_given_up_after_the_grace_and_not_before() -> None:
+async def test_an_order_that_never_arrived_is_sent_again_as_it_is_while_its_approval_lives() -> (
+    None
+):
     async with trading(Policy(deadline_s=0.4, attempts_max=1)) as trader:
         trader.place.line.arm("POST /order", Fault.LOSE_REQUEST)
         trader.tell(approval())
+        await trader.until(lambda: bool(trader.said(order_pb2.OrderUnknown)))
+        await trader.place.play(10)
+        await trader.until(lambda: is_live(trader))
+        assert trader.place.line.requests[POST] == 2
+        assert list(trader.place.orders()) == [only_order(trader)]
+
+
+async def test_an_order_that_never_arrived_is_given_up_after_the_grace_and_not_before() -> None:
+    async with trading(Policy(deadline_s=0.4, attempts_max=1)) as trader:
+        trader.place.line.arm("POST /order", Fault.LOSE_REQUEST)
+        trader.tell(approval(expires_ns=T0 + 5 * S))
         await trader.until(lambda: bool(trader.said(order_pb2.OrderUnknown)))
         await trader.place.play(10)
         await trader.settle()
@@ -264,7 +277,7 @@ async def test_an_order_that_never_arrived_is_given_up_after_the_grace_and_not_b
 async def test_while_the_venue_is_away_nothing_is_concluded() -> None:
     async with trading(Policy(deadline_s=0.4, attempts_max=2)) as trader:
         await trader.place.line.cut()
-        trader.tell(approval())
+        trader.tell(approval(expires_ns=T0 + 30 * S))
         await trader.until(lambda: bool(trader.said(order_pb2.OrderUnknown)))
         for minute in range(1, 4):
             await trader.place.play(60 * minute)

@@ -31,13 +31,18 @@ from whaletrader.schemas import (
 )
 from whaletrader.services.exchange.config import ExchangeConfig
 from whaletrader.services.exchange.server import running
-from whaletrader.services.execution.admission import Working
-from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy
+from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy, Working
 from whaletrader.services.execution.desk import Desk
 from whaletrader.services.execution.news import News
-from whaletrader.services.execution.performers import CancelPerformer, SubmitPerformer
+from whaletrader.services.execution.performers import (
+    BookPerformer,
+    CancelPerformer,
+    Guards,
+    ResolvePerformer,
+    SubmitPerformer,
+)
 from whaletrader.services.execution.reconcile import Reconciler
-from whaletrader.services.execution.source import VenueSource
+from whaletrader.services.execution.source import Rhythm, VenueSource
 from whaletrader.services.execution.state import ExecutionState
 from whaletrader.venues.polymarket.client import environment_at
 from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY, LocalSigner
@@ -155,6 +160,7 @@ class Trader:
     place: Place
     policy: ExecutionPolicy
     effect_policy: Policy = field(default_factory=lambda: Policy(5.0, 5, 0.02))
+    rhythm: Rhythm = field(default_factory=lambda: Rhythm(30.0))
     journal: list[agent_pb2.JournalEntry] = field(default_factory=list)
     events: list[Message] = field(default_factory=list)
 
@@ -169,16 +175,18 @@ class Trader:
         self.news = News(self.venue.wallet, self.desk)
         now_ns = self.place.clock.now_ns
         reconciler = Reconciler(self.venue, self.desk, self.news, now_ns)
-        submit = SubmitPerformer(self.venue, self.desk, reconciler, VERIFY, now_ns)
+        submit = SubmitPerformer(self.venue, reconciler, Guards(self.desk, VERIFY, now_ns))
         edges = {
             order_pb2.SubmitOrder: Edge(submit, self.effect_policy),
+            order_pb2.ResolveOrder: Edge(ResolvePerformer(reconciler), self.effect_policy),
+            order_pb2.ReadBook: Edge(BookPerformer(self.venue), self.effect_policy),
             order_pb2.CancelOrder: Edge(
                 CancelPerformer(self.venue, reconciler), self.effect_policy
             ),
         }
         self.inbox: list[Inline] = []
         self.runner = EffectRunner("execution", edges, self.place.clock, self.inbox.append)
-        self.source = VenueSource(self.venue, self.news, reconciler, 30.0)
+        self.source = VenueSource(self.venue, self.news, reconciler, self.rhythm)
         self.listening = asyncio.create_task(
             self.source.run(lambda message: self.inbox.append(Inline(message)))
         )

@@ -20,8 +20,7 @@ from whaletrader.schemas import (
     order_pb2,
     risk_pb2,
 )
-from whaletrader.services.execution.admission import Working
-from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy
+from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy, Working
 from whaletrader.services.execution.state import ExecutionState, OrderRecord
 from whaletrader.venues.polymarket.client import environment_at
 from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY, LocalSigner
@@ -110,6 +109,12 @@ def trade(
     )
 
 
+def resolved(
+    order_id: str, state: order_pb2.VenueOrderState.ValueType, fills: int = 0
+) -> order_pb2.OrderResolved:
+    return order_pb2.OrderResolved(order_id=order_id, state=state, fills=fills, detail="asked")
+
+
 def venue_closed(
     order_id: str,
     matched_micro: int = 0,
@@ -166,6 +171,8 @@ class Bench:
             for e in step.effects
             if isinstance(e.message, agent_pb2.SetTimer)
         ]
+        if kind in ("leg", "retry") and order_id in self.state.orders:
+            order_id = self.record(order_id).approval_id
         ours = [t for t in timers if t.timer_id.startswith(kind) and t.timer_id.endswith(order_id)]
         return self.tell(agent_pb2.TimerFired(timer_id=ours[-1].timer_id, due_ns=ours[-1].due_ns))
 

@@ -6,21 +6,25 @@ import pytest
 
 from tests.unit.services.execution.execution_bench import (
     POLICY,
+    T0,
     Bench,
+    S,
     control,
     listing,
     placement,
+    resolved,
     trade,
     venue_closed,
 )
 from whaletrader.domain.money import taker_fee
 from whaletrader.schemas import agent_pb2, control_pb2, order_pb2
 from whaletrader.services.execution.lifecycle import EXPIRED_UNSENT, WITHHELD
-from whaletrader.services.execution.state import Phase
+from whaletrader.services.execution.transitions import Phase
 
 LIVE = order_pb2.PLACEMENT_STATUS_LIVE
 REFUSED = order_pb2.PLACEMENT_STATUS_REFUSED
 UNKNOWN = order_pb2.PLACEMENT_STATUS_UNKNOWN
+ABSENT = order_pb2.VENUE_ORDER_STATE_ABSENT
 MATCHED = order_pb2.TRADE_STATUS_MATCHED
 MINED = order_pb2.TRADE_STATUS_MINED
 RETRYING = order_pb2.TRADE_STATUS_RETRYING
@@ -65,11 +69,11 @@ def test_fills_that_do_not_come_are_asked_for_until_they_do() -> None:
     bench.tell(venue_closed(order_id, matched_micro=4_000_000))
     for _ in range(8):
         bench.fire("look", order_id, after_s=60)
-    looks = [m for m in bench.asked(order_pb2.SubmitOrder) if not m.HasField("approval")]
-    assert len(looks) == 8
+    assert len(bench.asked(order_pb2.ResolveOrder)) == 8
     bench.tell(trade(order_id, "t1", CONFIRMED, 4_000_000))
     bench.fire("look", order_id)
-    assert len(bench.asked(order_pb2.SubmitOrder)) == 9  # eight looks and the one submission
+    assert len(bench.asked(order_pb2.ResolveOrder)) == 8
+    assert len(bench.asked(order_pb2.SubmitOrder)) == 1
 
 
 def test_a_fill_that_fails_is_reversed_and_ends_the_order_as_failed() -> None:
@@ -78,6 +82,9 @@ def test_a_fill_that_fails_is_reversed_and_ends_the_order_as_failed() -> None:
     bench.tell(trade(order_id, "t1", MATCHED, 6_000_000))
     bench.tell(trade(order_id, "t2", CONFIRMED, 4_000_000))
     bench.tell(trade(order_id, "t1", FAILED, 6_000_000))
+    assert ends(bench) == [], "only the venue knows whether the failed part is on the book again"
+    assert len(bench.asked(order_pb2.ResolveOrder)) == 1
+    bench.tell(resolved(order_id, order_pb2.VENUE_ORDER_STATE_FILLED, fills=2))
     assert ends(bench) == [(order_pb2.CLOSE_STATUS_FAILED, 4_000_000)]
     [undone] = bench.said(order_pb2.OrderReversed)
     assert undone.fill.size_micro == 6_000_000
@@ -175,10 +182,8 @@ def test_an_unknown_order_is_looked_for_and_never_sent_again() -> None:
     fail_submission(bench, order_id)
     for _ in range(4):
         bench.fire("look", order_id, after_s=1)
-        bench.tell(placement(order_id, UNKNOWN, "no answer"))
-    _, *looks = bench.asked(order_pb2.SubmitOrder)
-    assert len(looks) == 4
-    assert not any(look.HasField("approval") for look in looks)
+    assert len(bench.asked(order_pb2.ResolveOrder)) == 4
+    assert len(bench.asked(order_pb2.SubmitOrder)) == 1
     assert len(bench.said(order_pb2.OrderUnknown)) == 1
 
 
@@ -195,15 +200,31 @@ def test_an_unknown_order_that_is_found_goes_on() -> None:
 
 def test_absence_is_believed_only_after_the_grace() -> None:
     bench = Bench()
-    order_id = bench.announce()
+    order_id = bench.announce(expires_ns=T0 + 1)
+    bench.now_ns = T0 + 1
     fail_submission(bench, order_id)
-    bench.tell(placement(order_id, REFUSED, "absent"))
     bench.now_ns += POLICY.unknown_grace_ns - 1
-    bench.tell(placement(order_id, REFUSED, "absent"))
+    bench.tell(resolved(order_id, ABSENT))
     assert ends(bench) == []
     bench.now_ns += 1
-    bench.tell(placement(order_id, REFUSED, "absent"))
+    bench.tell(resolved(order_id, ABSENT))
     assert ends(bench) == [(order_pb2.CLOSE_STATUS_FAILED, 0)]
+    assert len(bench.asked(order_pb2.SubmitOrder)) == 1, "its approval has expired"
+
+
+def test_an_absent_order_is_sent_again_as_it_is_while_its_approval_lives() -> None:
+    bench = Bench()
+    order_id = bench.announce()
+    fail_submission(bench, order_id)
+    bench.now_ns += 20 * S
+    bench.tell(resolved(order_id, ABSENT))
+    first, again = bench.asked(order_pb2.SubmitOrder)
+    assert again.look_first
+    again.look_first = False
+    assert again == first, "the very same signed order"
+    assert ends(bench) == []
+    bench.tell(placement(order_id, LIVE, "live"))
+    assert bench.record(order_id).phase is Phase.LIVE
 
 
 def test_an_absent_order_of_a_halted_portfolio_ends_as_cancelled() -> None:
@@ -212,8 +233,9 @@ def test_an_absent_order_of_a_halted_portfolio_ends_as_cancelled() -> None:
     bench.tell(control(control_pb2.CONTROL_ACTION_HALT))
     bench.tell(placement(order_id, UNKNOWN, WITHHELD))
     bench.now_ns += POLICY.unknown_grace_ns
-    bench.tell(placement(order_id, REFUSED, "absent"))
+    bench.tell(resolved(order_id, ABSENT))
     assert ends(bench) == [(order_pb2.CLOSE_STATUS_CANCELLED, 0)]
+    assert len(bench.asked(order_pb2.SubmitOrder)) == 1
 
 
 def test_an_order_that_appears_after_it_was_given_up_is_cancelled_and_its_fills_count() -> None:
@@ -243,7 +265,7 @@ def test_an_order_that_was_filled_and_is_found_again_is_left_alone() -> None:
 def test_an_order_is_cancelled_after_its_working_time_until_it_is_gone() -> None:
     bench = Bench()
     order_id = bench.live()
-    bench.fire("work", order_id, after_s=60)
+    bench.fire("leg", order_id, after_s=60)
     for _ in range(3):
         bench.fire("cancel", order_id, after_s=60)
     assert len(bench.asked(order_pb2.CancelOrder)) == 4
@@ -257,7 +279,7 @@ def test_an_order_found_after_its_working_time_is_cancelled_at_once() -> None:
     bench = Bench()
     order_id = bench.announce()
     fail_submission(bench, order_id)
-    bench.fire("work", order_id, after_s=60)
+    bench.fire("leg", order_id, after_s=60)
     assert not bench.asked(order_pb2.CancelOrder)
     bench.tell(placement(order_id, LIVE, "found"))
     assert len(bench.asked(order_pb2.CancelOrder)) == 1
