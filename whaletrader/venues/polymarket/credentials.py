@@ -152,11 +152,12 @@ def private_text(path: Path) -> str:
     Looked at and read through one descriptor, so that it is not exchanged in between.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Without O_NONBLOCK a pipe would be waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise CredentialsRefused(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise CredentialsRefused(f"{path} is no regular file")
         mode = stat.S_IMODE(status.st_mode)
@@ -164,7 +165,9 @@ def private_text(path: Path) -> str:
             raise CredentialsRefused(f"others may read {path} ({mode:04o}): chmod 600 {path}")
         if status.st_uid not in (os.geteuid(), 0):
             raise CredentialsRefused(f"{path} belongs to somebody else: chown it")
-        raw = file.read(FILE_BYTES_MAX + 1)
+        raw = os.read(descriptor, FILE_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     if len(raw) > FILE_BYTES_MAX:
         raise CredentialsRefused(f"{path} is larger than {FILE_BYTES_MAX} bytes")
     try:

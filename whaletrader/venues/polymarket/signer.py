@@ -19,6 +19,9 @@ from whaletrader.venues.errors import VenueStop
 DEVELOPMENT_KEY: Final = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 
 
+_KEY_BYTES: Final = 32
+
+
 class Signer(Protocol):
     """Signs 32-byte digests with one secp256k1 key."""
 
@@ -41,6 +44,9 @@ class LocalSigner:
         require_fast_curve()
         try:
             raw = bytes.fromhex(private_key.get_secret_value().strip().removeprefix("0x"))
+            if len(raw) != _KEY_BYTES:
+                # The curve's library would pad a short one: a mistyped key, and another wallet.
+                raise ValueError("wrong length")
             self._key = coincurve.PrivateKey(raw)
         except ValueError:
             # The cause's text could hold the key: it is cut off on purpose.
