@@ -1,0 +1,1 @@
+"""Traders without intelligence, who make a living book where nobody else trades."""
