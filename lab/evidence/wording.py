@@ -153,8 +153,8 @@ def _copier_facts(found: Findings) -> list[str]:
     ]
     told += [
         f"The same dollars on the {_BASELINES[line.name]} at the same moments: "
-        f"{cents(line.per_dollar.value)} cents; the copier did "
-        f"{cents(line.copier_less_baseline.value)} better ({spread(line.copier_less_baseline)})."
+        f"{cents(line.per_dollar.value)} cents; the copier less that: "
+        f"{cents(line.copier_less_baseline.value)} ({spread(line.copier_less_baseline)})."
         for line in copier.baselines
     ]
     lots = copier.random_wallets
@@ -162,7 +162,7 @@ def _copier_facts(found: Findings) -> list[str]:
         told.append(
             f"Copying {lots.wallets} wallets drawn by lot from {lots.of_wallets}: "
             f"{cents(lots.mean)} cents ({cents(lots.lower)} to {cents(lots.upper)}); "
-            f"{lots.share_at_least_as_good:.0%} of the draws did at least as well as the best."
+            f"{lots.share_at_least_as_good:.0%} of the draws did at least as well as the chosen."
         )
     return told
 

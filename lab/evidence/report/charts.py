@@ -22,6 +22,8 @@ from whaletrader.lab.evidence.report.drawing import (
 
 # A dollar more than doubled or lost more than once does not fit; it stands at the edge.
 PER_DOLLAR_MAX = 1.5
+# Below this width every delay's name would stand on its neighbour's.
+NARROW_PIXELS = 500
 
 
 def published_chart(evidence: Evidence) -> str:
@@ -148,7 +150,9 @@ def delay_chart(evidence: Evidence) -> str:
         ):
             _band(axes, [copy for copy in copies if copy.sample == sample], colour, label)
         axes.set(xscale="log", xlabel="copier's delay", ylabel="profit a dollar")
-        axes.set_xticks(sorted({copy.delay_s for copy in copies}))
+        delays = sorted({copy.delay_s for copy in copies})
+        is_narrow = axes.figure.bbox.width < NARROW_PIXELS
+        axes.set_xticks([delays[0], delays[-1], *delays[2:-2:2]] if is_narrow else delays)
         axes.xaxis.set_major_formatter(FuncFormatter(_delay))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.minorticks_off()

@@ -35,6 +35,7 @@ _VARIABLES: Final = {
 WIDE: Final = (8.6, 4.4)
 NARROW: Final = (4.4, 4.0)
 _STYLE: Final[dict[Any, Any]] = {
+    "figure.dpi": 100,
     "svg.fonttype": "none",
     "svg.hashsalt": "whaletrader evidence",
     "font.family": "sans-serif",

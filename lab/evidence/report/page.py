@@ -103,10 +103,10 @@ def _ledger(evidence: Evidence) -> str:
         "<h2>The ledger against published profit</h2>\n"
         f"<p>{ledger.rows:,} rows were booked. Of {ledger.compared} wallets with a whole history "
         f"and a published figure, {ledger.matches} agree within 1 % (or 500 dollars if that is "
-        "more). The figures turn out to be realised plus unrealised profit of the leaderboard's "
-        f"own topic, rewards left out: the median difference is "
-        f"{ledger.median_difference_share:.3%} without rewards and yield, "
-        f"{ledger.median_difference_share_with_income:.3%} with them.</p>\n"
+        "more). A figure from a topic's leaderboard turns out to hold that topic's markets only, "
+        f"realised and unrealised; the median difference is "
+        f"{ledger.median_difference_share:.3%} with rewards and yield left out, "
+        f"{ledger.median_difference_share_with_income:.3%} with them in.</p>\n"
         + _figure(
             charts.published_chart(evidence), "Dollars, logarithmic. On the line, both agree."
         )
@@ -137,6 +137,11 @@ def _persistence(evidence: Evidence) -> str:
     rows = "".join(_persistence_line(found) for found in evidence.persistence)
     if evidence.by_calendar is not None:
         rows += _persistence_line(evidence.by_calendar, f"all cut on {evidence.by_calendar_split}")
+    else:
+        rows += (
+            f"<li>all cut on one day, {escape(evidence.by_calendar_split)}: too few wallets traded "
+            "enough on both sides</li>"
+        )
     return (
         "<h2>Does it last?</h2>\n"
         f"<p>{main.wallets} wallets have enough settled markets to be cut in two. They are ranked "
@@ -174,7 +179,7 @@ def _copier(evidence: Evidence) -> str:
         f"to the end. He buys at the first print of the same outcome {main.delay_s} seconds or "
         f"more after the whale's, {100 * main.slippage:g} cents worse, pays the taker fee of the "
         f"day, and leaves prices outside {100 * main.price_least:g} to "
-        f"{100 * main.price_most:g} cents alone. Where no print follows he gets nothing: "
+        f"{100 * main.price_most:g} cents alone. Where no such print follows he gets nothing: "
         f"{main.filled} of {main.offered} were filled. Most prints here are the copied wallet's "
         "own next fills, since only these wallets were recorded; the table also shows the first "
         "print of somebody else.</p>\n"

@@ -153,22 +153,22 @@ def wallets(evidence: Evidence) -> str:
     """One row a wallet."""
     columns = (
         Column("wallet"),
-        Column("profit", is_number=True),
-        Column("trades", is_number=True),
-        Column("settled markets", is_number=True),
-        Column("edge, ¢ a share", is_number=True),
-        Column("interval"),
-        Column("shrunk", is_number=True),
+        Column("verdict"),
         Column("p", is_number=True),
         Column("q", is_number=True),
-        Column("verdict"),
+        Column("edge, ¢", is_number=True),
+        Column("interval"),
+        Column("shrunk", is_number=True),
+        Column("markets", is_number=True),
+        Column("profit, $", is_number=True),
+        Column("trades", is_number=True),
         Column("why not"),
     )
-    rows = [_wallet(row) for row in evidence.wallets]
+    rows = [_wallet(row) for row in sorted(evidence.wallets, key=_surprise)]
     return (
         "<h2>Every wallet</h2>\n<p>Profit is trading's, whole history or what is recorded of it, "
         "at payouts and last prices. Edges are a share after fees, every market counting alike, "
-        "in markets with a published result.</p>\n" + table(columns, rows)
+        "in markets whose result counts.</p>\n" + table(columns, rows)
     )
 
 
@@ -190,24 +190,36 @@ def method(evidence: Evidence) -> str:
 
 def _wallet(row: WalletEvidence) -> tuple[Cell, ...]:
     skill = row.skill
-    start = (_who(row), number(row.computed_profit), number(row.trades))
+    end = (number(row.computed_profit), number(row.trades))
     if skill is None:
         dash = number(None)
-        return (*start, number(0), dash, text("–"), dash, dash, dash, text("not judged"), text(""))
+        middle = (dash, dash, dash, text("–"), dash, number(0))
+        return (_who(row), text("not judged"), *middle, *end, text("no settled market", "text"))
     lower, upper = skill.edge_lower, skill.edge_upper
-    interval = "–" if lower is None or upper is None else f"{cents(lower)} to {cents(upper)}"
+    # A share cannot earn more than a dollar; with two events Student's t reaches beyond.
+    interval = (
+        "–"
+        if lower is None or upper is None
+        else f"{cents(max(lower, -1.0))} to {cents(min(upper, 1.0))}"
+    )
     failed = [_RULES.get(rule.name, rule.name) for rule in skill.rules if not rule.passed]
     return (
-        *start,
-        number(skill.markets),
+        _who(row),
+        text(skill.verdict, {"skilled": "good", "bad": "warn"}.get(skill.verdict, "")),
+        number(skill.p_value, ".2g"),
+        number(skill.q_value, ".2g"),
         _in_cents(skill.edge),
         text(interval),
         _in_cents(skill.shrunk_edge),
-        number(skill.p_value, ".2g"),
-        number(skill.q_value, ".2g"),
-        text(skill.verdict, {"skilled": "good", "bad": "warn"}.get(skill.verdict, "")),
+        number(skill.markets),
+        *end,
         text("; ".join(failed), "text"),
     )
+
+
+def _surprise(row: WalletEvidence) -> tuple[float, str]:
+    p_value = row.skill.p_value if row.skill is not None else None
+    return (2.0 if p_value is None else p_value, row.wallet)
 
 
 def _way(copy: Copy, main: Copy) -> str:
