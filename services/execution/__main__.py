@@ -18,6 +18,7 @@ from whaletrader.services.execution.config import ExecutionSettings
 from whaletrader.services.execution.desk import Desk
 from whaletrader.services.execution.log_claim import LogClaim
 from whaletrader.services.execution.news import News
+from whaletrader.services.execution.outside import ANYWHERE, NotReady, OutsideWatch
 from whaletrader.services.execution.performers import (
     BookPerformer,
     CancelPerformer,
@@ -30,9 +31,10 @@ from whaletrader.services.execution.source import Rhythm, VenueSource
 from whaletrader.services.execution.trust import RiskKey
 from whaletrader.services.execution.wallet_lock import ClaimWatch, PostgresClaim
 from whaletrader.venues.errors import VenueUnavailable
-from whaletrader.venues.polymarket.client import environment_at
-from whaletrader.venues.polymarket.signer import LocalSigner
-from whaletrader.venues.polymarket.venue import PolymarketVenue, WalletSettings
+from whaletrader.venues.polymarket.signer import Signer
+from whaletrader.venues.polymarket.venue import PolymarketVenue
+from whaletrader.venues.preflight import PreflightOptions, preflight
+from whaletrader.venues.watch import Watch, WatchOptions
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,29 +54,26 @@ def make_agent() -> ExecutionAgent:
     settings = ExecutionSettings()
     risk_key = RiskKey(settings.public_key_path)
     risk_key.read()
-    venue = _venue(settings)
+    venue = settings.venue()
     return ExecutionAgent(_policy(settings, venue.wallet), risk_key.verify, venue.prepare)
 
 
 def build(settings: ExecutionSettings) -> Service:
     """Plug the agent into its venue."""
-    venue = _venue(settings)
+    signer = settings.signer()
+    venue = settings.venue(signer)
     desk = Desk()
     risk_key = RiskKey(settings.public_key_path)
     now_ns = _now_ns(settings, desk)
     news = News(venue.wallet, desk)
     reconciler = Reconciler(venue, desk, news, now_ns)
     policy = _policy(settings, venue.wallet)
-    dsn = settings.postgres_dsn.get_secret_value()
-    lock = PostgresClaim(dsn, venue.wallet, _holder()) if dsn else None
+    lock = _lock(settings, venue.wallet)
+    outside = _outside(settings, venue)
     # A demo's log commits when the tape says so: there is nothing to be confirmed by it.
     by_log = NO_RIVAL if settings.mode is Mode.DEMO else LogClaim(desk, news)
-    guards = Guards(desk, risk_key.verify, now_ns, lock or by_log)
-    rhythm = Rhythm(
-        reconcile_s=settings.reconcile_every_s,
-        heartbeat_s=venue.capabilities.heartbeat_every_s if settings.sends_heartbeats else 0,
-        holdings_s=settings.holdings_s,
-    )
+    guards = Guards(desk, risk_key.verify, now_ns, lock or by_log, outside or ANYWHERE)
+    submit = SubmitPerformer(venue, reconciler, guards)
 
     async def before() -> None:
         await risk_key.load(settings.start_wait_s)
@@ -82,6 +81,8 @@ def build(settings: ExecutionSettings) -> Service:
             await lock.take(settings.claim_wait_s)
         async with asyncio.timeout(settings.start_wait_s):
             await _connected(venue)
+        if settings.mode is Mode.LIVE:
+            await _checked(venue, signer, settings)
 
     async def after() -> None:
         await venue.close()
@@ -91,14 +92,15 @@ def build(settings: ExecutionSettings) -> Service:
     return Service(
         make_agent=lambda: ExecutionAgent(policy, risk_key.verify, venue.prepare),
         edges={
-            order_pb2.SubmitOrder: Edge(SubmitPerformer(venue, reconciler, guards), SUBMIT_POLICY),
+            order_pb2.SubmitOrder: Edge(submit, SUBMIT_POLICY),
             order_pb2.ResolveOrder: Edge(ResolvePerformer(reconciler), RESOLVE_POLICY),
             order_pb2.CancelOrder: Edge(CancelPerformer(venue, reconciler), CANCEL_POLICY),
             order_pb2.ReadBook: Edge(BookPerformer(venue), BOOK_POLICY),
         },
         sources=(
-            VenueSource(venue, news, reconciler, rhythm),
+            VenueSource(venue, news, reconciler, _rhythm(settings, venue)),
             *([ClaimWatch(lock)] if lock is not None else []),
+            *([outside] if outside is not None else []),
         ),
         watcher=desk,
         before=before,
@@ -106,14 +108,39 @@ def build(settings: ExecutionSettings) -> Service:
     )
 
 
-def _holder() -> str:
-    return f"{member_name('execution')} pid {os.getpid()}"
+def _rhythm(settings: ExecutionSettings, venue: PolymarketVenue) -> Rhythm:
+    beat_s = venue.capabilities.heartbeat_every_s if settings.sends_heartbeats else 0
+    return Rhythm(
+        reconcile_s=settings.reconcile_every_s, heartbeat_s=beat_s, holdings_s=settings.holdings_s
+    )
 
 
-def _venue(settings: ExecutionSettings) -> PolymarketVenue:
-    environment = environment_at(settings.exchange_url)
-    wallet = WalletSettings(environment, settings.funder, settings.signature_type)
-    return PolymarketVenue(LocalSigner(settings.key()), wallet)
+def _lock(settings: ExecutionSettings, wallet: str) -> PostgresClaim | None:
+    dsn = settings.postgres_dsn.get_secret_value()
+    holder = f"{member_name('execution')} pid {os.getpid()}"
+    return PostgresClaim(dsn, wallet, holder) if dsn else None
+
+
+def _outside(settings: ExecutionSettings, venue: PolymarketVenue) -> OutsideWatch | None:
+    if settings.mode is not Mode.LIVE:
+        return None
+    options = WatchOptions(
+        WallClock().now_ns, every_s=settings.watch_every_s, skew_max_s=settings.skew_max_s
+    )
+    return OutsideWatch(Watch(venue, options))
+
+
+async def _checked(venue: PolymarketVenue, signer: Signer, settings: ExecutionSettings) -> None:
+    """Look at all that live trading needs. Raises NotReady, which says what failed."""
+    options = PreflightOptions(
+        WallClock().now_ns,
+        skew_max_s=settings.skew_max_s,
+        goes_on_beating=settings.sends_heartbeats,
+    )
+    report = await preflight(venue, signer, options)
+    if not report.has_passed:
+        raise NotReady("; ".join(str(check) for check in report.failures))
+    _LOG.info("pre-flight passed: %d checks", len(report.checks))
 
 
 def _policy(settings: ExecutionSettings, wallet: str) -> ExecutionPolicy:
@@ -150,5 +177,5 @@ if __name__ == "__main__":
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         run(build(ExecutionSettings()))
-    except ClaimRefused as error:
+    except (ClaimRefused, NotReady) as error:
         sys.exit(f"execution does not start: {error}")

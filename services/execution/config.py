@@ -1,26 +1,24 @@
 """Settings of execution: one frozen type, units in the names, secrets never printed.
 
-Read once by the composition root. Live trading on production needs two explicit settings: the
-mode, and `live_confirmed`.
+Read once by the composition root. Whose wallet, which hosts and which keys is the venue's own
+settings type; live trading on production needs two explicit settings there.
 """
 
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from whaletrader.domain.money import MICRO
 from whaletrader.runtime.settings import Mode
 from whaletrader.schemas import order_pb2
 from whaletrader.services.execution.working.terms import PhaseTerms, TacticSettings
-from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY
+from whaletrader.venues.polymarket.access import VenueAccess
 
 HOUR_S: Final = 3_600
 NS_PER_S: Final = 1_000_000_000
-_PREFIX: Final = "WHALETRADER_EXECUTION_"
 
 _TACTICS: Final[dict[str, order_pb2.Tactic.ValueType]] = {
     "auto": order_pb2.TACTIC_UNSPECIFIED,
@@ -57,23 +55,9 @@ class Phase(BaseModel):
     size_percent: Annotated[int, Field(ge=1, le=100)]
 
 
-class ExecutionSettings(BaseSettings):
-    """Where orders go, whose they are, and how they are worked."""
+class ExecutionSettings(VenueAccess):
+    """Where orders go and whose they are (VenueAccess), and how they are worked."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=_PREFIX, populate_by_name=True
-    )
-
-    mode: Annotated[Mode, Field(validation_alias="WHALETRADER_MODE")] = Mode.DEMO
-    # An exchange that serves every host; empty means Polymarket itself, and needs live mode.
-    exchange_url: Annotated[str, Field(validation_alias="WHALETRADER_EXCHANGE_URL")] = ""
-    live_confirmed: bool = False
-
-    private_key: SecretStr = SecretStr("")
-    private_key_file: Path | None = None
-    # The wallet that pays, if it is not the key's own address (signature types 1 and 2).
-    funder: Annotated[str, Field(pattern=r"^(0x[0-9a-fA-F]{40})?$")] = ""
-    signature_type: Annotated[int, Field(ge=0, le=2)] = 0
     # Where risk writes its public key; by default below the data folder.
     data_dir: Annotated[Path, Field(validation_alias="WHALETRADER_DATA_DIR")] = Path(".data")
     risk_public_key_path: Annotated[
@@ -127,26 +111,11 @@ class ExecutionSettings(BaseSettings):
     )
     # How long a start waits for the wallet's former owner to end.
     claim_wait_s: Annotated[int, Field(ge=0, le=600)] = 10
+    # How often region and clock are looked at in live mode, and how far the clocks may be apart.
+    watch_every_s: Annotated[int, Field(ge=1, le=HOUR_S)] = 15
+    skew_max_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     # How long a start waits for the venue and for risk's public key.
     start_wait_s: Annotated[int, Field(ge=1, le=600)] = 60
-
-    @model_validator(mode="after")
-    def _production_is_asked_for_twice(self) -> Self:
-        if not self.exchange_url and not (self.mode is Mode.LIVE and self.live_confirmed):
-            raise ValueError(
-                "without WHALETRADER_EXCHANGE_URL orders go to Polymarket itself: that needs "
-                f"WHALETRADER_MODE=live and {_PREFIX}LIVE_CONFIRMED=true"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _one_key(self) -> Self:
-        given = bool(self.private_key.get_secret_value()) + (self.private_key_file is not None)
-        if given > 1:
-            raise ValueError("give the private key by environment or by file, not both")
-        if given == 0 and self.mode is not Mode.DEMO:
-            raise ValueError("a private key is needed: the development key is for the demo only")
-        return self
 
     @property
     def working_ns(self) -> int:
@@ -194,11 +163,3 @@ class ExecutionSettings(BaseSettings):
     def public_key_path(self) -> Path:
         """Where risk's public key is."""
         return self.risk_public_key_path or self.data_dir / "keys" / "risk.pub.pem"
-
-    def key(self) -> SecretStr:
-        """Return the private key. Raises OSError if its file cannot be read."""
-        if self.private_key_file is not None:
-            return SecretStr(self.private_key_file.read_text(encoding="ascii").strip())
-        if self.private_key.get_secret_value():
-            return self.private_key
-        return SecretStr(DEVELOPMENT_KEY)

@@ -25,6 +25,7 @@ from whaletrader.services.execution.lifecycle import (
     WITHHELD,
     failed_rules,
 )
+from whaletrader.services.execution.outside import ANYWHERE, Outside
 from whaletrader.services.execution.reconcile import Reconciler
 from whaletrader.venues.approval import (
     ApprovalInvalid,
@@ -69,6 +70,7 @@ class Guards:
     verify: VerifySignature
     now_ns: Callable[[], int]
     claim: WalletClaim = NO_RIVAL
+    outside: Outside = ANYWHERE
 
     def cleared(self, message: order_pb2.SubmitOrder) -> VerifiedApproval:
         """Return the proof that the order may leave now. Raises _Withheld, ClaimLost."""
@@ -76,6 +78,8 @@ class Guards:
         self.claim.require()
         if not self.desk.running(order).passed:
             raise _Withheld(WITHHELD)
+        if self.outside.forbids:
+            raise _Withheld(f"{WITHHELD}: {self.outside.forbids}")
         over = self.desk.is_over(order)
         if over:
             raise _Withheld(f"{WITHHELD}: {over}")

@@ -65,6 +65,7 @@ def test_a_demo_works_orders_for_hours_and_uses_the_development_key() -> None:
 
 def test_the_key_is_read_from_its_file_and_printed_nowhere(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"{KEY}\n")
+    (tmp_path / "key").chmod(0o600)
     by_file = made(private_key_file=tmp_path / "key")
     by_text = made(private_key=KEY)
     assert by_file.key().get_secret_value() == KEY
