@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks import core_step, machine, matching, replay, report, shell, trading
+from benchmarks import core_step, machine, matching, replay, report, rescoring, shell, trading
 from benchmarks.children import ChildFailed
 from benchmarks.figures import Section
 from benchmarks.servers import Servers
@@ -29,6 +29,7 @@ Measure = Callable[[Servers, Sizes], list[Section]]
 # Kafka comes last and is stopped in between: an idle broker takes a tenth of a core.
 MEASURES: Final[dict[str, Measure]] = {
     "core": core_step.run,
+    "rescoring": rescoring.run,
     "matching": matching.run,
     "replay": replay.run,
     "shell-memory": partial(shell.run, kind="memory"),
