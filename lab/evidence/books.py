@@ -100,7 +100,7 @@ def _rows(activity: pd.DataFrame) -> dict[str, list[ActivityRow]]:
         cash.tolist(),
         ordered["conditionId"].tolist(),
         ordered["eventSlug"].tolist(),
-        np.where(is_trade, ordered["outcomeIndex"], -1).tolist(),
+        np.where(is_trade, ordered["outcomeIndex"], -1).astype(np.int64).tolist(),
         fee.tolist(),
         strict=True,
     ):
@@ -136,9 +136,10 @@ def _results(resolutions: pd.DataFrame) -> ResolutionTracker:
 
 
 def _marks(resolutions: pd.DataFrame) -> dict[str, Mark]:
-    prices = _micro(resolutions["last_price_outcome0"]).tolist()
-    times = (resolutions["last_trade_ts"].to_numpy(dtype=np.int64) * NS_PER_S).tolist()
+    traded = resolutions.dropna(subset=["last_price_outcome0", "last_trade_ts"])
+    prices = _micro(traded["last_price_outcome0"]).tolist()
+    times = (traded["last_trade_ts"].to_numpy(dtype=np.int64) * NS_PER_S).tolist()
     return {
         condition: Mark(price, at_ns)
-        for condition, price, at_ns in zip(resolutions["conditionId"], prices, times, strict=True)
+        for condition, price, at_ns in zip(traded["conditionId"], prices, times, strict=True)
     }

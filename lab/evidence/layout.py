@@ -55,6 +55,8 @@ TYPES: Final = frozenset(
 )
 BASES: Final = frozenset(("published", "inferred_redeem", "unknown"))
 PROBLEMS_SHOWN_MAX: Final = 40
+# Half of the unit in which the ledger counts: less rounds to nothing.
+SHARES_MIN: Final = 0.5e-6
 
 
 class LayoutError(Exception):
@@ -169,10 +171,18 @@ def _value_problems(tables: dict[str, pd.DataFrame]) -> list[str]:
     rules = (
         (~activity["type"].isin(TYPES), f"type is none of {', '.join(sorted(TYPES))}"),
         (activity["proxyWallet"] == "", "proxyWallet is empty"),
-        (activity["timestamp"] <= 0, "timestamp is not positive (Unix seconds)"),
+        (~(activity["timestamp"] > 0), "timestamp is missing or not positive (Unix seconds)"),
         (activity["timestamp"] > 10**11, "timestamp is too large: seconds are meant"),
         ((activity["size"] < 0) | activity["size"].isna(), "size is negative or missing"),
         ((activity["usdcSize"] < 0) | activity["usdcSize"].isna(), "usdcSize negative or missing"),
+        (
+            (activity["type"] == "CONVERSION") & (activity["eventSlug"] == ""),
+            "a CONVERSION without eventSlug",
+        ),
+        (
+            activity["type"].isin(("SPLIT", "MERGE", "REDEEM")) & (activity["conditionId"] == ""),
+            "a SPLIT, MERGE or REDEEM without conditionId",
+        ),
     )
     problems += _told("activity.parquet", rules)
     trade_rules = (
@@ -180,10 +190,11 @@ def _value_problems(tables: dict[str, pd.DataFrame]) -> list[str]:
         (~trades["outcomeIndex"].isin((0, 1)), "a TRADE whose outcomeIndex is neither 0 nor 1"),
         (~trades["price"].between(0, 1), "a TRADE whose price is not between 0 and 1"),
         (trades["conditionId"] == "", "a TRADE without conditionId"),
-        (trades["size"] <= 0, "a TRADE of no shares"),
+        (trades["size"] < SHARES_MIN, "a TRADE of less than a millionth of a share"),
     )
     problems += _told("activity.parquet", trade_rules)
     known = results["basis"] != "unknown"
+    is_traded = results["conditionId"].isin(trades["conditionId"])
     problems += _told(
         "resolutions.parquet",
         (
@@ -193,7 +204,14 @@ def _value_problems(tables: dict[str, pd.DataFrame]) -> list[str]:
                 "a known result whose winning_outcome_index is neither 0 nor 1",
             ),
             (results["conditionId"].duplicated(), "a conditionId that stands twice"),
-            (~results["last_price_outcome0"].between(0, 1), "last_price_outcome0 not in 0 to 1"),
+            (
+                is_traded & ~results["last_price_outcome0"].between(0, 1),
+                "last_price_outcome0 missing or not from 0 to 1, in a traded market",
+            ),
+            (
+                is_traded & results["last_trade_ts"].isna(),
+                "last_trade_ts missing, in a traded market",
+            ),
         ),
     )
     problems += _told(

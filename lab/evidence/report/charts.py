@@ -18,6 +18,7 @@ from whaletrader.lab.evidence.report.drawing import (
     MUTED,
     WARN,
     drawn,
+    named,
 )
 
 # A dollar more than doubled or lost more than once does not fit; it stands at the edge.
@@ -59,7 +60,7 @@ def published_chart(evidence: Evidence) -> str:
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(FuncFormatter(_dollars))
             axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
-        axes.legend(loc="upper left")
+        named(axes)
 
     return drawn("published", draw)
 
@@ -97,7 +98,7 @@ def q_value_chart(evidence: Evidence) -> str:
             yscale="log", xlabel="wallets, the most surprising first", ylabel="p-value of profit"
         )
         axes.set_ylim(bottom=min(*values, rate / count) / 2, top=1.5)
-        axes.legend(loc="lower right")
+        named(axes)
 
     return drawn("q-values", draw)
 
@@ -130,7 +131,7 @@ def persistence_chart(evidence: Evidence) -> str:
             ylabel="second half: profit a dollar",
         )
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        for handle in axes.legend(loc="best").legend_handles:
+        for handle in named(axes).legend_handles:
             handle.set_sizes([34])  # type: ignore[union-attr]
 
     return drawn("persistence", draw)
@@ -157,7 +158,7 @@ def delay_chart(evidence: Evidence) -> str:
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.legend(loc="best")
+        named(axes)
 
     return drawn("delay", draw) if copies else ""
 
@@ -185,7 +186,7 @@ def calibration_chart(evidence: Evidence) -> str:
                 label=_RESULTS[curve.sample],
             )
         axes.set(xlabel="price paid", ylabel="share that won", xlim=(0, 1), ylim=(0, 1))
-        axes.legend(loc="upper left")
+        named(axes)
 
     return drawn("calibration", draw)
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 # Stand-in -> variable of the page. The values occur in no other place.
 INK, MUTED, LINE, GOOD, WARN, ACCENT = (
@@ -71,6 +72,13 @@ def drawn(name: str, draw: Callable[[Axes], None]) -> str:
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
         parts.append(f'<div class="{kind}">{_inline(buffer.getvalue(), f"{name}-{kind}")}</div>')
     return "".join(parts)
+
+
+def named(axes: Axes) -> Legend:
+    """Return the chart's legend, above it, where no point can hide behind it."""
+    return axes.legend(
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, handletextpad=0.5
+    )
 
 
 def _inline(svg: str, name: str) -> str:

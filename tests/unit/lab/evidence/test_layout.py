@@ -59,7 +59,10 @@ def test_every_missing_file_column_and_type_is_told_at_once(tmp_path: Path) -> N
         ({"outcomeIndex": 2}, "outcomeIndex is neither"),
         ({"price": 65.0}, "price is not between"),
         ({"size": -1.0}, "size is negative"),
-        ({"size": 0.0}, "no shares"),
+        ({"size": 0.0}, "less than a millionth of a share"),
+        ({"type": "CONVERSION", "eventSlug": ""}, "CONVERSION without eventSlug"),
+        ({"type": "MERGE", "conditionId": ""}, "REDEEM without conditionId"),
+        ({"timestamp": None}, "timestamp is missing"),
         ({"usdcSize": float("nan")}, "usdcSize negative or missing"),
         ({"timestamp": 1_764_547_200_000}, "seconds are meant"),
         ({"proxyWallet": "0xstranger"}, "lacks 1 wallets"),
@@ -79,6 +82,22 @@ def test_a_known_result_needs_a_winner(tmp_path: Path) -> None:
     folder = one_trade()
     next(iter(folder.markets.values()))["winning_outcome_index"] = None
     assert any("winning_outcome_index" in problem for problem in problems(folder.write(tmp_path)))
+
+
+def test_what_a_traded_market_lacks_is_told(tmp_path: Path) -> None:
+    folder = one_trade()
+    next(iter(folder.markets.values())).update(last_trade_ts=None, last_price_outcome0=None)
+    told = problems(folder.write(tmp_path))
+    assert [problem.split(" missing")[0].split()[-1] for problem in told] == [
+        "last_price_outcome0",
+        "last_trade_ts",
+    ]
+
+
+def test_a_market_that_nobody_traded_needs_no_price(tmp_path: Path) -> None:
+    folder = one_trade()
+    folder.market("snow", last_trade_ts=None, last_price_outcome0=None)
+    assert read_inputs(folder.write(tmp_path)).files[2].rows == 2
 
 
 def test_an_empty_activity_is_told(tmp_path: Path) -> None:
