@@ -290,8 +290,8 @@ def _tried(act: object) -> None:
 
 TestFlow = Flow.TestCase
 TestFlow.settings = settings(
-    max_examples=40,
-    stateful_step_count=40,
+    max_examples=120,
+    stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
