@@ -161,7 +161,9 @@ def fill_events(
     ref = order_of(record).order
     events: list[Message] = []
     if known is None:
-        events.append(_step(order_pb2.OrderMatched(order=ref, fill=fill), "matched"))
+        matched = order_pb2.OrderMatched(order=ref, fill=fill)
+        matched.meta.event_time_ns = seen.meta.event_time_ns
+        events.append(_step(matched, "matched"))
     if after is before or after is FillStage.MATCHED:
         return events
     kind, name = _STEPS[after]

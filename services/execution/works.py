@@ -130,7 +130,9 @@ def proceed(
             finish(scene, work, orders)
         # Otherwise fills are not settled: one that fails sets its size free again.
         return
-    if work.tactic and not _has_had_its_order(scene, work, orders):
+    if not work.tactic:
+        _read(scene, work)
+    elif not _has_had_its_order(scene, work, orders):
         _send_next(scene, work, free, seen)
 
 

@@ -92,7 +92,7 @@ def _parts(settings: TacticSettings) -> tuple[Leg, ...]:
         Leg(
             settings.twap_interval_ns,
             Anchor.FAR,
-            size_micro_ratio=MICRO // (count - part),
+            size_micro_ratio=-(-MICRO // (count - part)),
         )
         for part in range(count)
     )

@@ -125,6 +125,14 @@ def venue_closed(
     )
 
 
+Levels = list[tuple[int, int]]
+TRADE_CONFIRMED = order_pb2.TRADE_STATUS_CONFIRMED
+
+
+def _level(cents: int, shares: int) -> market_pb2.Level:
+    return market_pb2.Level(price_micro=cents * 10_000, size_micro=shares * 1_000_000)
+
+
 class Bench:
     """Steps an agent and keeps all that it said."""
 
@@ -162,8 +170,35 @@ class Bench:
         self.tell(placement(order_id, order_pb2.PLACEMENT_STATUS_LIVE, "live"))
         return order_id
 
+    def read(self, bids: Levels, asks: Levels, **terms: Any) -> Step:
+        """Answer the book that was asked for: levels in cents and shares."""
+        effect = next(
+            e for e in self.core.pending.values() if isinstance(e.message, order_pb2.ReadBook)
+        )
+        assert isinstance(effect.message, order_pb2.ReadBook)
+        read = order_pb2.BookRead(
+            approval_id=effect.message.approval_id,
+            token_id=effect.message.token_id,
+            bids=[_level(*it) for it in bids],
+            asks=[_level(*it) for it in asks],
+            **terms,
+        )
+        read.meta.event_time_ns = self.now_ns
+        return self.tell(read, effect.id)
+
+    def take_off(self, order_id: str, matched_micro: int = 0) -> Step:
+        """Have the venue take an order off the book, settled as far as it was matched."""
+        if matched_micro:
+            self.tell(trade(order_id, f"f-{order_id}", TRADE_CONFIRMED, matched_micro))
+        return self.tell(venue_closed(order_id, matched_micro))
+
+    @property
+    def newest(self) -> str:
+        """The id of the newest order."""
+        return list(self.state.orders)[-1]
+
     def fire(self, kind: str, order_id: str, after_s: int = 0) -> Step:
-        """Fire the newest timer of that kind for the order."""
+        """Fire the newest timer of that kind for the order, or for its approved trade."""
         self.now_ns += after_s * S
         timers = [
             e.message
