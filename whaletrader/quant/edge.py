@@ -16,7 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from whaletrader.quant.cluster_errors import MeanErrors, clusters_within, mean_errors
-from whaletrader.quant.ragged import Floats, Ints, Ragged, codes_in_range, divided, sums_by
+from whaletrader.quant.ragged import (
+    Floats,
+    Ints,
+    Ragged,
+    codes_in_range,
+    divided,
+    running_sums,
+    sums_by,
+)
 
 # Half a share each is how a tie is paid; nothing else lies between losing and winning.
 _COST_MAX = 1.5
@@ -93,16 +101,44 @@ class WalletEdges:
 
 
 def counted_once(bets: Bets) -> Bets:
-    """Return the bets with weights by which every market of a wallet counts 1, whatever its size.
+    """Return the bets with weights by which a market counts once, 0 to 1, whatever its size.
 
-    The weights for skill: when a wallet's odds are better than the price by one factor, the sum
-    of payoff - cost with equal weights is the locally most powerful statistic (it is the score of
-    a logistic shift; Cox and Hinkley 1974, section 4.8). By size, a few large bets drown the
-    rest. Trades within a market keep their proportions.
+    The first stakes in a market count until they come to the wallet's usual first stake (the
+    median over its markets), later ones not at all. Rows of one wallet and market must be in the
+    order of trading.
+
+    These are the weights to ask about skill with: when a wallet's odds are better than the price
+    by one factor, the sum of payoff - cost with equal weights is the locally most powerful
+    statistic (the score of a logistic shift; Cox and Hinkley 1974, section 4.8), and by size a
+    few large bets drown the rest. To divide by all that was staked in a market would be wrong:
+    who doubles when the price falls has staked most where he lost, and would look skilled. What
+    a trade counts may depend on what came before it only.
     """
     markets = clusters_within(bets.wallet, bets.market)
-    total = sums_by(markets.labels, bets.weight, markets.total)
-    return replace(bets, weight=np.nan_to_num(divided(bets.weight, total[markets.labels])))
+    order = np.argsort(markets.labels, kind="stable")
+    stakes = Ragged.by(markets.labels, bets.weight, markets.total)
+    first = stakes.values[stakes.offsets[:-1]]
+    cap = _medians(markets.owners, first)[markets.owners][stakes.labels]
+    upto = running_sums(stakes)
+    counted = np.minimum(upto, cap) - np.minimum(upto - stakes.values, cap)
+    weight = np.zeros(len(bets))
+    weight[order] = np.nan_to_num(divided(np.maximum(counted, 0.0), cap))
+    return replace(bets, weight=weight)
+
+
+def _medians(owners: Ints, values: Floats) -> Floats:
+    """The median of the positive values of each owner, (owners' highest + 1,); 0 without one."""
+    is_positive = values > 0
+    owner, kept = owners[is_positive], values[is_positive]
+    groups = int(owners.max(initial=-1)) + 1
+    order = np.lexsort((kept, owner))
+    grouped = Ragged.by(owner[order], kept[order], groups)
+    found = np.zeros(groups)
+    has_any = grouped.counts > 0
+    start, count = grouped.offsets[:-1][has_any], grouped.counts[has_any]
+    low, high = start + (count - 1) // 2, start + count // 2
+    found[has_any] = (grouped.values[low] + grouped.values[high]) / 2
+    return found
 
 
 def fee_per_share(price: ArrayLike, rate: ArrayLike, exponent: ArrayLike = 1.0) -> Floats:

@@ -29,7 +29,15 @@ from scipy.special import ndtr  # type: ignore[import-untyped]
 
 from whaletrader.quant.cluster_errors import clusters_within
 from whaletrader.quant.edge import Bets
-from whaletrader.quant.ragged import Floats, Ints, Ragged, codes_in_range, divided, sums_by
+from whaletrader.quant.ragged import (
+    Floats,
+    Ints,
+    Ragged,
+    codes_in_range,
+    divided,
+    running_sums,
+    sums_by,
+)
 from whaletrader.quant.resampling import monte_carlo_p
 
 # A wallet with at most so many joint outcomes is convolved exactly.
@@ -161,19 +169,12 @@ def _steps_of(legs: _Legs, wallets: int) -> _Steps:
     ends = np.append(begins[1:], 1.0)
     ends[np.flatnonzero(np.diff(owner))] = 1.0
     moved = Ragged.by(owner, jump, blocks.total)
-    value = first_value[owner] + _running_sums(moved)
+    value = first_value[owner] + running_sums(moved)
     length = np.maximum(ends - begins, 0.0)
     is_real = length > 0
     half = _median_stakes(legs.owner, stake, wallets) / 2
     pieces = (length[is_real], value[is_real], owner[is_real])
     return _Steps(*pieces, blocks.owners, scale, half, wallets)
-
-
-def _running_sums(values: Ragged) -> Floats:
-    """Sums up to each value within its group."""
-    total = np.cumsum(values.values)
-    before = np.concatenate([[0.0], total])[values.offsets[:-1]]
-    return np.asarray(total - before[values.labels], np.float64)
 
 
 def _median_stakes(owner: Ints, stake: Floats, wallets: int) -> Floats:

@@ -137,6 +137,13 @@ def sums_by(labels: Ints, values: Floats, groups: int) -> Floats:
     return np.bincount(labels, weights=values, minlength=groups).astype(np.float64)
 
 
+def running_sums(values: Ragged) -> Floats:
+    """Return the sum of each value and those before it in its group, (n,)."""
+    total = np.cumsum(values.values)
+    before = np.concatenate([[0.0], total])[values.offsets[:-1]]
+    return np.asarray(total - before[values.labels], np.float64)
+
+
 def divided(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
     """Return the quotient, nan where the denominator is 0."""
     above, below = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)

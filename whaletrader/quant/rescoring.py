@@ -59,8 +59,9 @@ def rescore(
     """Rescore every wallet: `bets` of all that were tried, `daily_profit` (days, wallets).
 
     Days are a common calendar, 0 where a wallet had no result, profit in any one unit. Verdicts
-    weigh each market once (`edge.counted_once`). `best_of_all` is None when no profit varies or
-    below ten days. The same bits on every machine, for a seed. Raises ValueError.
+    weigh each market once (`edge.counted_once`), so bets of one wallet and market come in the
+    order of trading. `best_of_all` is None when no profit varies or below ten days. A seed gives
+    the same draws on every machine. Raises ValueError.
     """
     if daily_profit.ndim != 2 or not daily_profit.size:
         raise ValueError("daily_profit has the shape (days, wallets), neither empty")

@@ -5,7 +5,8 @@ that it paid (fair-price test, corrected for every wallet tried), the events tha
 (wild cluster bootstrap), one lucky event, or too few of them. It is *bad* when its loss after
 fees is as hard to explain. Everything else is *unproven*. Called by discovery and the evidence
 study; takes bets, knows no project type; draws from the generator it is handed. Weigh bets by
-`edge.counted_once` for the most power, by shares to ask about the money.
+`edge.counted_once` for the most power, by shares to ask about the money; never by anything that
+was known only after the trade.
 
 The p-value that is corrected (Benjamini and Hochberg 1995) is the fair-price test's, whose tail
 is right far out; a bootstrap of 1,000 draws cannot tell 1 in 10,000 wallets. It is only a second

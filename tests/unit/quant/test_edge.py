@@ -90,16 +90,38 @@ def test_a_hundred_trades_in_one_market_are_one_bet() -> None:
 
 
 def test_counting_markets_once_takes_size_out() -> None:
-    two = bets(
-        cost=[0.5, 0.5, 0.5],
-        payoff=[1.0, 1.0, 0.0],
-        market=np.array([0, 0, 1]),
-        weight=[900.0, 100.0, 1.0],
+    some = bets(
+        cost=np.full(6, 0.5),
+        payoff=[1.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        market=np.array([0, 0, 1, 2, 2, 2]),
+        weight=[900.0, 100.0, 10.0, 4.0, 3.0, 5.0],
     )
-    once = counted_once(two)
-    assert once.weight == pytest.approx([0.9, 0.1, 1.0])
-    assert wallet_edges(once, 1).edge[0] == pytest.approx(0.0)
-    assert wallet_edges(two, 1).edge[0] > 0.49
+    # First stakes are 900, 10 and 4, so 10 is usual: all that a market counts for.
+    assert counted_once(some).weight == pytest.approx([1.0, 0.0, 1.0, 0.4, 0.3, 0.3])
+    other = replace(some, wallet=np.array([0, 0, 0, 5, 5, 5]))
+    # The usual stake is each wallet's own: 455 of the first, 4 of the second.
+    expected = [1.0, 0.0, 10 / 455, 1.0, 0.0, 0.0]
+    assert counted_once(other).weight == pytest.approx(expected)
+
+
+def test_what_a_trade_counts_is_known_when_it_is_made() -> None:
+    random = np.random.default_rng(1)
+    market = random.integers(0, 6, 40)
+    stake = random.lognormal(0, 1, 40)
+    whole = bets(cost=np.full(40, 0.5), payoff=np.ones(40), market=market, weight=stake)
+    weight = counted_once(whole).weight
+    # Whatever is staked later in a market, here ten times more, the first 30 count the same as
+    # long as no market's first stake changes.
+    later = np.where(np.arange(40) >= 30, 10.0, 1.0)
+    again = counted_once(replace(whole, weight=stake * later)).weight
+    assert set(market[30:]) <= set(market[:30])
+    assert again[:30] == pytest.approx(weight[:30])
+
+
+def test_bets_without_weight_count_nothing() -> None:
+    none = bets(cost=[0.5, 0.5], payoff=[1.0, 0.0], weight=[0.0, 0.0])
+    assert counted_once(none).weight.tolist() == [0.0, 0.0]
+    assert len(counted_once(none.rows(np.zeros(2, dtype=bool)))) == 0
 
 
 def test_a_copier_pays_his_own_price_or_gets_nothing() -> None:

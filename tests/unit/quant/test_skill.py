@@ -101,6 +101,31 @@ def test_a_longshot_that_came_in_is_not_skill() -> None:
     assert found.verdict[0] == Verdict.UNPROVEN
 
 
+def test_doubling_when_the_price_falls_is_not_skill() -> None:
+    # Fair prices all along: 0.5, then 0.25 or 0.75, then the end. Half of the markets fall, and
+    # there these wallets stake eight times as much again, at the lower price.
+    random = np.random.default_rng(9)
+    wallets, markets = 200, 60
+    count = wallets * markets
+    codes = np.arange(count)
+    fell = random.random(count) < 0.5
+    won = random.random(count) < np.where(fell, 0.25, 0.75)
+    again = codes[fell]
+    market = np.concatenate([codes, again])
+    cost = np.concatenate([np.full(count, 0.5), np.full(len(again), 0.25)])
+    weight = np.concatenate([np.ones(count), np.full(len(again), 8.0)])
+    columns = (market, market, market >= 0, cost, won[market].astype(float), weight)
+    doubled = Bets(market // markets, *columns)
+    for bets in (doubled, counted_once(doubled)):
+        found = judged(bets, wallets)
+        assert (found.verdict == Verdict.SKILLED).sum() <= 1
+        assert (found.p_value <= 0.05).mean() <= 0.08
+    # What would be wrong, and is why: each market's edge a share, all markets alike.
+    staked = np.bincount(market, weight)
+    naive = judged(Bets(market // markets, *columns[:-1], weight / staked[market]), wallets)
+    assert (naive.verdict == Verdict.SKILLED).sum() > 20
+
+
 def test_a_wallet_that_pays_too_much_is_bad() -> None:
     bets = counted_once(universe(5, wallets=30, skilled=15, edge=-0.3))
     found = judged(bets, 30)
