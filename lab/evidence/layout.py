@@ -163,61 +163,15 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
 
 def _value_problems(tables: dict[str, pd.DataFrame]) -> list[str]:
     activity, wallets, results = (tables[name] for name in LAYOUT)
-    problems = []
     if activity.empty:
         return ["activity.parquet: holds no rows"]
-    is_trade = activity["type"] == "TRADE"
-    trades = activity[is_trade]
-    rules = (
-        (~activity["type"].isin(TYPES), f"type is none of {', '.join(sorted(TYPES))}"),
-        (activity["proxyWallet"] == "", "proxyWallet is empty"),
-        (~(activity["timestamp"] > 0), "timestamp is missing or not positive (Unix seconds)"),
-        (activity["timestamp"] > 10**11, "timestamp is too large: seconds are meant"),
-        ((activity["size"] < 0) | activity["size"].isna(), "size is negative or missing"),
-        ((activity["usdcSize"] < 0) | activity["usdcSize"].isna(), "usdcSize negative or missing"),
-        (
-            (activity["type"] == "CONVERSION") & (activity["eventSlug"] == ""),
-            "a CONVERSION without eventSlug",
-        ),
-        (
-            activity["type"].isin(("SPLIT", "MERGE", "REDEEM")) & (activity["conditionId"] == ""),
-            "a SPLIT, MERGE or REDEEM without conditionId",
-        ),
-    )
-    problems += _told("activity.parquet", rules)
-    trade_rules = (
-        (~trades["side"].isin(("BUY", "SELL")), "a TRADE whose side is neither BUY nor SELL"),
-        (~trades["outcomeIndex"].isin((0, 1)), "a TRADE whose outcomeIndex is neither 0 nor 1"),
-        (~trades["price"].between(0, 1), "a TRADE whose price is not between 0 and 1"),
-        (trades["conditionId"] == "", "a TRADE without conditionId"),
-        (trades["size"] < SHARES_MIN, "a TRADE of less than a millionth of a share"),
-    )
-    problems += _told("activity.parquet", trade_rules)
-    known = results["basis"] != "unknown"
-    is_traded = results["conditionId"].isin(trades["conditionId"])
-    problems += _told(
-        "resolutions.parquet",
-        (
-            (~results["basis"].isin(BASES), f"basis is none of {', '.join(sorted(BASES))}"),
-            (
-                known & ~results["winning_outcome_index"].isin((0, 1)),
-                "a known result whose winning_outcome_index is neither 0 nor 1",
-            ),
-            (results["conditionId"].duplicated(), "a conditionId that stands twice"),
-            (
-                is_traded & ~results["last_price_outcome0"].between(0, 1),
-                "last_price_outcome0 missing or not from 0 to 1, in a traded market",
-            ),
-            (
-                is_traded & results["last_trade_ts"].isna(),
-                "last_trade_ts missing, in a traded market",
-            ),
-        ),
-    )
-    problems += _told(
-        "wallets.parquet",
-        ((wallets["proxyWallet"].duplicated(), "a proxyWallet that stands twice"),),
-    )
+    trades = activity[activity["type"] == "TRADE"]
+    problems = [
+        *_told("activity.parquet", _row_rules(activity)),
+        *_told("activity.parquet", _trade_rules(trades)),
+        *_told("resolutions.parquet", _result_rules(results, trades)),
+        *_told("wallets.parquet", ((wallets["proxyWallet"].duplicated(), "a wallet told twice"),)),
+    ]
     lost = sorted(set(activity["proxyWallet"]) - set(wallets["proxyWallet"]))
     if lost:
         problems.append(f"wallets.parquet: lacks {len(lost)} wallets of activity, as {lost[0]}")
@@ -229,7 +183,59 @@ def _value_problems(tables: dict[str, pd.DataFrame]) -> list[str]:
     return problems
 
 
-def _told(name: str, rules: tuple[tuple["pd.Series[bool]", str], ...]) -> list[str]:
+# Where a rule is broken, row by row, and what to call it.
+_Rules = tuple[tuple["pd.Series[bool]", str], ...]
+
+
+def _row_rules(activity: pd.DataFrame) -> _Rules:
+    needs_market = activity["type"].isin(("SPLIT", "MERGE", "REDEEM"))
+    return (
+        (~activity["type"].isin(TYPES), f"type is none of {', '.join(sorted(TYPES))}"),
+        (activity["proxyWallet"] == "", "proxyWallet is empty"),
+        (~(activity["timestamp"] > 0), "timestamp is missing or not positive (Unix seconds)"),
+        (activity["timestamp"] > 10**11, "timestamp is too large: seconds are meant"),
+        ((activity["size"] < 0) | activity["size"].isna(), "size is negative or missing"),
+        ((activity["usdcSize"] < 0) | activity["usdcSize"].isna(), "usdcSize negative or missing"),
+        (
+            (activity["type"] == "CONVERSION") & (activity["eventSlug"] == ""),
+            "a CONVERSION without eventSlug",
+        ),
+        (
+            needs_market & (activity["conditionId"] == ""),
+            "a SPLIT, MERGE or REDEEM without conditionId",
+        ),
+    )
+
+
+def _trade_rules(trades: pd.DataFrame) -> _Rules:
+    return (
+        (~trades["side"].isin(("BUY", "SELL")), "a TRADE whose side is neither BUY nor SELL"),
+        (~trades["outcomeIndex"].isin((0, 1)), "a TRADE whose outcomeIndex is neither 0 nor 1"),
+        (~trades["price"].between(0, 1), "a TRADE whose price is not between 0 and 1"),
+        (trades["conditionId"] == "", "a TRADE without conditionId"),
+        (trades["size"] < SHARES_MIN, "a TRADE of less than a millionth of a share"),
+    )
+
+
+def _result_rules(results: pd.DataFrame, trades: pd.DataFrame) -> _Rules:
+    is_known = results["basis"] != "unknown"
+    is_traded = results["conditionId"].isin(trades["conditionId"])
+    return (
+        (~results["basis"].isin(BASES), f"basis is none of {', '.join(sorted(BASES))}"),
+        (
+            is_known & ~results["winning_outcome_index"].isin((0, 1)),
+            "a known result whose winning_outcome_index is neither 0 nor 1",
+        ),
+        (results["conditionId"].duplicated(), "a market told twice"),
+        (
+            is_traded & ~results["last_price_outcome0"].between(0, 1),
+            "last_price_outcome0 missing or not from 0 to 1, in a traded market",
+        ),
+        (is_traded & results["last_trade_ts"].isna(), "last_trade_ts missing, in a traded market"),
+    )
+
+
+def _told(name: str, rules: _Rules) -> list[str]:
     found = []
     for breaks, rule in rules:
         count = int(breaks.sum())
