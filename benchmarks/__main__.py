@@ -15,7 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks import core_step, machine, matching, replay, report, rescoring, shell, trading
+from benchmarks import (
+    core_step,
+    machine,
+    matching,
+    replay,
+    report,
+    rescoring,
+    shell,
+    signing,
+    trading,
+)
 from benchmarks.children import ChildFailed
 from benchmarks.figures import Section
 from benchmarks.servers import Servers
@@ -29,6 +39,7 @@ Measure = Callable[[Servers, Sizes], list[Section]]
 # Kafka comes last and is stopped in between: an idle broker takes a tenth of a core.
 MEASURES: Final[dict[str, Measure]] = {
     "core": core_step.run,
+    "signing": signing.run,
     "rescoring": rescoring.run,
     "matching": matching.run,
     "replay": replay.run,

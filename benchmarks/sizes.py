@@ -26,6 +26,8 @@ class Sizes:
     replay_blocks: int = 2
     core_blocks: int = 4
     core_block: int = 5_000
+    signing_blocks: int = 8
+    signing_block: int = 500
     rescoring_wallets: int = 10_000
     rescoring_trades: int = 500
     rescoring_loop_wallets: int = 20
@@ -46,6 +48,8 @@ QUICK = Sizes(
     replay_blocks=1,
     core_blocks=2,
     core_block=2_000,
+    signing_blocks=2,
+    signing_block=100,
     rescoring_wallets=500,
     rescoring_trades=200,
     rescoring_loop_wallets=3,
