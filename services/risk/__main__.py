@@ -6,10 +6,11 @@ from whaletrader.domain.approval import ApprovalSigner
 from whaletrader.runtime.run import run
 from whaletrader.runtime.service import Service
 from whaletrader.runtime.settings import Mode, RuntimeSettings
-from whaletrader.runtime.subjects import APPROVALS
+from whaletrader.runtime.subjects import SUBJECTS
 from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.config import DemoRiskSettings, RiskSettings, SigningSettings
 from whaletrader.services.risk.keys import ensure_signer
+from whaletrader.services.risk.policy_file import PolicyFile
 
 
 def make_agent() -> RiskAgent:
@@ -26,15 +27,19 @@ def main() -> None:
     run(
         Service(
             make_agent=lambda: _agent(signer),
-            responds={APPROVALS.pattern: APPROVALS.request},
+            responds={it.pattern: it.request for it in SUBJECTS if it.responder == RiskAgent.name},
+            sources=(PolicyFile(_settings()),),
         )
     )
 
 
 def _agent(signer: ApprovalSigner) -> RiskAgent:
+    return RiskAgent(_settings(), signer.sign, signer.key_id)
+
+
+def _settings() -> RiskSettings:
     is_demo = RuntimeSettings().mode is Mode.DEMO
-    settings = DemoRiskSettings() if is_demo else RiskSettings()
-    return RiskAgent(settings, signer.sign, signer.key_id)
+    return DemoRiskSettings() if is_demo else RiskSettings()
 
 
 def _key_files() -> tuple[Path, Path]:

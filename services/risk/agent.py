@@ -1,20 +1,17 @@
 """Risk: the last word on every trade.
 
 Proposals come as requests and are answered after the commit; order events move the book; the
-control topic halts. Called by the shell only; knows no other agent.
+control topic halts; prices move what is watched. Called by the shell only; knows no other agent.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
-import msgspec
 from google.protobuf.message import Message
 
-from whaletrader.domain.approval import signing_bytes
-from whaletrader.domain.ids import derived_id
-from whaletrader.runtime.agent import Agent, Decision, event_id
-from whaletrader.runtime.codec import decode, type_name
+from whaletrader.runtime.agent import Agent, Decision
+from whaletrader.runtime.codec import decode
 from whaletrader.schemas import (
     agent_pb2,
     common_pb2,
@@ -22,17 +19,32 @@ from whaletrader.schemas import (
     market_pb2,
     order_pb2,
     risk_pb2,
+    whale_pb2,
 )
-from whaletrader.services.risk import exposure, facts, flatten, state, views
-from whaletrader.services.risk.config import RiskSettings, micro
+from whaletrader.services.risk import batch as batches
+from whaletrader.services.risk import charter, exposure, folding, mandate, states, views
+from whaletrader.services.risk.alerts import Alert
+from whaletrader.services.risk.approving import (
+    EXPIRY,
+    Notary,
+    Sign,
+    approval_for,
+    meta_after,
+    rejection,
+)
+from whaletrader.services.risk.booking import Booking
+from whaletrader.services.risk.config import RiskSettings
 from whaletrader.services.risk.desk import Desk
-from whaletrader.services.risk.exposure import Booking
-from whaletrader.services.risk.rules import USD, Alert, Rule, at_most
-from whaletrader.services.risk.state import FLATTEN, RiskState
-from whaletrader.services.risk.verdict import Judgement, judge
+from whaletrader.services.risk.duties import Duties
+from whaletrader.services.risk.gates import digest_of
+from whaletrader.services.risk.limits import Limits
+from whaletrader.services.risk.marks import Marks
+from whaletrader.services.risk.policy_terms import RiskPolicy
+from whaletrader.services.risk.rules import Rule, holds
+from whaletrader.services.risk.state import RiskState, without_answers
+from whaletrader.services.risk.verdict import judge
 from whaletrader.services.risk.views import RiskViews
 
-Sign = Callable[[bytes], bytes]
 OrderEvent = TypeVar(
     "OrderEvent",
     order_pb2.OrderAnnounced,
@@ -41,16 +53,15 @@ OrderEvent = TypeVar(
     order_pb2.OrderReversed,
     order_pb2.OrderClosed,
 )
+WorkEvent = TypeVar("WorkEvent", order_pb2.WorkStarted, order_pb2.WorkFinished)
 
-_EXPIRY: Final = "approval-expiry/"
-_MICRO_ALL: Final = 1_000_000
-_CRITICAL: Final = risk_pb2.SEVERITY_CRITICAL
-_SEVERITIES: Final = {
-    Alert.RESUME: risk_pb2.SEVERITY_INFO,
-    Alert.DAY_OVER: risk_pb2.SEVERITY_INFO,
-    Alert.HALT: risk_pb2.SEVERITY_WARNING,
-    Alert.FLATTEN: risk_pb2.SEVERITY_WARNING,
+_ORDERS: Final = {
+    control_pb2.CONTROL_ACTION_HALT: Alert.HALT,
+    control_pb2.CONTROL_ACTION_RESUME: Alert.RESUME,
+    control_pb2.CONTROL_ACTION_FLATTEN: Alert.FLATTEN,
 }
+# Execution's rules that say nothing about the approval of that id which risk gave.
+_FORGERIES: Final = ("approval.signature", "approval.identified", "approval.unused")
 
 
 class ProposalWithoutId(ValueError):
@@ -61,75 +72,189 @@ class RiskAgent(Agent[RiskState, RiskViews]):
     """One portfolio's risk. `sign` is pure: the same bytes give the same signature."""
 
     name = "risk"
-    reads = ("control", "market.catalog", "market.data", "order.events")
+    reads = (
+        "control",
+        "market.catalog",
+        "market.data",
+        "whale.discovered",
+        "whale.pruned",
+        "order.events",
+    )
 
     def __init__(self, settings: RiskSettings, sign: Sign, key_id: str) -> None:
-        super().__init__(RiskState(cash_micro=micro(settings.starting_cash_usd)), RiskViews())
+        super().__init__(RiskState(), RiskViews())
         self._portfolio = settings.portfolio
-        self._limits = settings.limits()
-        self._sign = sign
-        self._key_id = key_id
+        # What is looked up before a policy is in force; nothing is approved by it.
+        self._shipped = RiskPolicy().limits()
+        self._marks = Marks()
+        self._notary = Notary(sign, key_id)
+        self._duties = Duties(self._notary)
         self.decides = {
             risk_pb2.TradeProposal: self.on_proposal,
+            risk_pb2.BatchProposal: self.on_batch,
+            risk_pb2.QuoteMandateProposal: self.on_mandate,
+            risk_pb2.CheckProposal: self.on_check,
+            risk_pb2.PolicyCommand: self.on_policy,
             control_pb2.ControlOrdered: self.on_control,
             order_pb2.OrderAnnounced: self._booked_by(exposure.on_announced),
             order_pb2.OrderMatched: self._booked_by(exposure.on_matched),
             order_pb2.OrderConfirmed: self._booked_by(exposure.on_confirmed),
             order_pb2.OrderReversed: self._booked_by(exposure.on_reversed),
             order_pb2.OrderClosed: self._booked_by(exposure.on_closed),
+            order_pb2.WorkStarted: self._worked_by(exposure.on_work_started),
+            order_pb2.WorkFinished: self._worked_by(exposure.on_work_finished),
             order_pb2.ApprovalRefused: self.on_refused,
             agent_pb2.TimerFired: self.on_timer,
             market_pb2.MarketResolved: self.on_resolved,
+            market_pb2.TradePrinted: self.on_printed,
+            whale_pb2.WhalePruned: self.on_pruned,
+            whale_pb2.WhaleDiscovered: self.on_discovered,
         }
-        self.evolves = dict.fromkeys(state.FOLDS, self._fold)
+        self.evolves = dict.fromkeys(folding.FOLDS, self._fold)
         self.observes = {
-            market_pb2.MarketListed: lambda listed: views.see_market(self.views, listed),
-            market_pb2.TradePrinted: lambda printed: views.see_print(self.views, printed),
+            market_pb2.MarketListed: self.see_listed,
+            market_pb2.TradePrinted: self.see_printed,
+            market_pb2.BookSnapshotted: lambda book: views.see_book(self.views, book),
             market_pb2.MarketResolved: lambda resolved: views.see_resolution(self.views, resolved),
         }
 
+    # -- requests ----------------------------------------------------------------------------
+
     def on_proposal(self, proposal: risk_pb2.TradeProposal) -> Decision:
         """Answer with a verdict that is journaled; asked again, with the same one."""
-        if not proposal.meta.id:
-            raise ProposalWithoutId("a proposal needs an id")
-        known = self.state.verdicts.get(proposal.meta.id)
+        known = self._answered(proposal.meta, digest_of(proposal))
         if known is not None:
-            return Decision(reply=decode(known.type, known.payload))
+            return known
         decision = Decision()
-        halt = self._halt_after_midnight(decision)
-        verdict = judge(self._desk, proposal, halt)
+        desk, halt = self._desk, self._halt_now(decision)
+        verdict = judge(desk, proposal, halt)
         if verdict.failed is None:
-            self._approve(decision, self._approval_for(proposal, verdict), verdict.reserve_micro)
+            approval = approval_for(proposal, verdict)
+            self._notary.approve(decision, desk, approval, verdict.reserve_micro)
+            decision.reply = approval
         else:
-            decision.emit("trade.rejected", _rejection(proposal, verdict, verdict.failed))
-        answers = (risk_pb2.ApprovedTrade, risk_pb2.RejectedTrade)
-        decision.reply = next(e.event for e in decision.events if isinstance(e.event, answers))
+            refusal = rejection(proposal, verdict.reasons)
+            decision.emit("trade.rejected", refusal)
+            decision.reply = refusal
         return decision
+
+    def on_batch(self, batch: risk_pb2.BatchProposal) -> Decision:
+        """Approve every leg in one proportion, or none."""
+        content = batches.digest_of_batch(batch)
+        known = self._answered(batch.meta, content)
+        if known is not None:
+            return known
+        decision = Decision()
+        desk, halt = self._desk, self._halt_now(decision)
+        verdict = batches.judge_batch(desk, batch, halt)
+        said = batches.verdict_of(batch, verdict, content)
+        for leg, judgement in verdict.legs:
+            approval = approval_for(leg, judgement)
+            self._notary.approve(decision, desk, approval, judgement.reserve_micro)
+            said.approvals.append(approval)
+        decision.reply = said
+        return decision.keep(said)
+
+    def on_mandate(self, asked: risk_pb2.QuoteMandateProposal) -> Decision:
+        """Allow quoting within bounds, or refuse."""
+        known = self._answered(asked.meta, mandate.digest_of_mandate(asked))
+        if known is not None:
+            return known
+        decision = Decision()
+        desk, halt = self._desk, self._halt_now(decision)
+        verdict = mandate.judge_mandate(desk, asked, halt)
+        if verdict.failed is None:
+            given = mandate.mandate_for(asked, verdict, self.now_ns)
+            self._notary.mandate(decision, desk, given, verdict.reserve_micro)
+            decision.reply = given
+            return decision
+        refusal = rejection(mandate.as_buy(asked), verdict.reasons)
+        refusal.proposal_digest = mandate.digest_of_mandate(asked)
+        decision.reply = refusal
+        return decision.emit("trade.rejected", refusal)
+
+    def on_check(self, asked: risk_pb2.CheckProposal) -> Decision:
+        """Answer what would be answered now. Nothing is set aside or remembered."""
+        desk = self._desk
+        due = states.by_time(desk)
+        verdict = judge(desk, asked.proposal, "" if due is not None else self.state.halt)
+        failed = verdict.failed
+        answer = risk_pb2.CheckAnswered(
+            meta=meta_after(asked.meta, risk_pb2.RejectedTrade),
+            approved=failed is None,
+            rule=failed.rule if failed is not None else "",
+            limit_price_micro=verdict.price_micro,
+            size_micro=verdict.size_micro,
+            reserve_micro=verdict.reserve_micro,
+            state=self.state.stance.state,
+            reasons=verdict.reasons,
+        )
+        return Decision(reply=answer)
+
+    def on_policy(self, command: risk_pb2.PolicyCommand) -> Decision:
+        """Show, propose, confirm or withdraw a policy."""
+        decision = Decision()
+        if command.portfolio != self._portfolio:
+            detail = f"this agent guards {self._portfolio}, not {command.portfolio!r}"
+            decision.reply = risk_pb2.PolicyAnswered(portfolio=self._portfolio, detail=detail)
+            return decision
+        outcome = charter.obey(self.state.charter, command, self.now_ns)
+        outcome.answer.portfolio = self._portfolio
+        if not command.from_file:
+            decision.reply = outcome.answer
+        if outcome.event is not None:
+            outcome.event.portfolio = self._portfolio
+            decision.emit("risk.alert", outcome.event)
+        for alert, reasons in outcome.alerts:
+            self._duties.tell(decision, self._portfolio, alert, reasons)
+        return decision
+
+    # -- what people and others say ------------------------------------------------------------
 
     def on_control(self, order: control_pb2.ControlOrdered) -> Decision:
         """Halt, resume or sell everything. The same order given twice changes nothing twice."""
         decision = Decision()
-        if order.portfolio != self._portfolio:
+        cause = _ORDERS.get(order.action)
+        if order.portfolio != self._portfolio or cause is None:
             return decision
         detail = f"{order.operator}: {order.note}" if order.note else order.operator
-        if order.action == control_pb2.CONTROL_ACTION_HALT:
-            self._switch(decision, Alert.HALT, detail)
-        elif order.action == control_pb2.CONTROL_ACTION_RESUME and self.state.halt:
-            self._switch(decision, Alert.RESUME, detail)
-        elif order.action == control_pb2.CONTROL_ACTION_FLATTEN:
-            self._switch(decision, Alert.FLATTEN, detail)
+        change = states.by_order(self._desk, cause)
+        if change is None:
+            return decision
+        self._duties.switch(decision, self._desk, change, detail)
+        if cause == Alert.FLATTEN:
             # Sales count their attempts from here, also when it is ordered again.
-            desk = self._desk_after(decision)
-            self._put_up(decision, flatten.sales(desk), order.meta)
+            self._duties.put_up_all(decision, self._desk_after(decision), order.meta)
         return decision
 
+    def on_pruned(self, pruned: whale_pb2.WhalePruned) -> Decision:
+        """Copy the wallet no more, and sell what copies of it hold where the policy says so."""
+        if pruned.wallet in self.state.barred:
+            return Decision()
+        decision = Decision().keep(self._barred(pruned.wallet, barred=True))
+        self._duties.watch(decision, self._desk_after(decision), pruned.meta)
+        return decision
+
+    def on_discovered(self, found: whale_pb2.WhaleDiscovered) -> Decision:
+        """Allow copies of the wallet again."""
+        if found.wallet not in self.state.barred:
+            return Decision()
+        return Decision().keep(self._barred(found.wallet, barred=False))
+
     def on_refused(self, refused: order_pb2.ApprovalRefused) -> Decision:
-        """Set free what the approval held, unless an order came of it."""
+        """Set free what the approval held, unless an order came of it, or it was not ours."""
+        failed = {reason.rule for reason in refused.reasons if not reason.passed}
+        if failed.intersection(_FORGERIES):
+            # Whoever forges or repeats an approval must not set the genuine one free.
+            decision = Decision()
+            told = [reason for reason in refused.reasons if not reason.passed]
+            self._duties.tell(decision, self._portfolio, Alert.FORGED_APPROVAL, told)
+            return decision
         return self._book(exposure.on_unused(self._desk, refused.approval_id), refused.meta)
 
     def on_timer(self, timer: agent_pb2.TimerFired) -> Decision:
         """Set free what an approval held that expired without an order."""
-        approval_id = timer.timer_id.removeprefix(_EXPIRY)
+        approval_id = timer.timer_id.removeprefix(EXPIRY)
         return self._book(exposure.on_unused(self._desk, approval_id), timer.meta)
 
     def on_resolved(self, resolved: market_pb2.MarketResolved) -> Decision:
@@ -137,6 +262,26 @@ class RiskAgent(Agent[RiskState, RiskViews]):
         winner = self.views.winners[resolved.condition_id]
         booking = exposure.on_resolved(self._desk, resolved.condition_id, winner)
         return self._book(booking, resolved.meta)
+
+    def on_printed(self, printed: market_pb2.TradePrinted) -> Decision:
+        """Watch what is held of the token; measure the desk when it is time."""
+        decision = Decision()
+        market = self.views.markets.get(printed.condition_id)
+        tokens = market.tokens if market is not None else (printed.token_id,)
+        for token in tokens:
+            if token in self.state.lots:
+                self._duties.watch(decision, self._desk, printed.meta, token)
+        return self._measured(decision, printed.meta)
+
+    # -- the book --------------------------------------------------------------------------------
+
+    def see_listed(self, listed: market_pb2.MarketListed) -> None:
+        views.see_market(self.views, listed)
+        self._marks.touch(listed.condition_id)
+
+    def see_printed(self, printed: market_pb2.TradePrinted) -> None:
+        views.see_print(self.views, printed, self._limits.bar_ns)
+        self._marks.see(printed.condition_id)
 
     def _booked_by(
         self, rule: Callable[[Desk, OrderEvent], Booking]
@@ -148,185 +293,98 @@ class RiskAgent(Agent[RiskState, RiskViews]):
 
         return handler
 
+    def _worked_by(
+        self, rule: Callable[[Desk, WorkEvent], Booking]
+    ) -> Callable[[WorkEvent], Decision]:
+        def handler(event: WorkEvent) -> Decision:
+            if event.portfolio != self._portfolio:
+                return Decision()
+            return self._book(rule(self._desk, event), event.meta)
+
+        return handler
+
     def _book(self, booking: Booking, origin: common_pb2.Meta) -> Decision:
         decision = Decision()
         for event in booking.events:
             decision.keep(event)
         for alert, detail in booking.alerts:
-            self._tell(decision, alert, detail)
-        self._halt_on_loss(decision, booking.realized_micro)
+            reasons = [holds(alert, False, detail)]
+            self._duties.tell(decision, self._portfolio, alert, reasons)
+        if booking.realized_micro:
+            change = states.after_booking(self._desk, booking.changes)
+            if change is not None:
+                self._duties.switch(decision, self._desk, change)
         if self.state.halt == Alert.FLATTEN and booking.changes:
             desk = self._desk_after(decision)
             for token in dict.fromkeys(change.token_id for change in booking.changes):
-                self._put_up(decision, flatten.sales(desk, token), origin)
+                self._duties.put_up_all(decision, desk, origin, token)
+        return self._measured(decision, origin)
+
+    def _measured(self, decision: Decision, origin: common_pb2.Meta) -> Decision:
+        """Measure the desk when it is time, and follow what comes of it."""
+        is_due = self.now_ns >= self.state.history.measured_ns + self._limits.measure_every_ns
+        # Another message will do as well: measures are of what is booked.
+        if is_due and self.state.charter.is_open and not decision.events:
+            self._duties.measure(decision, self._desk, origin)
         return decision
 
-    def _halt_on_loss(self, decision: Decision, realized_micro: int) -> None:
-        desk = self._desk
-        loss = max(0, -(self.state.realized_on(desk.today) + realized_micro))
-        limit = self._limits.day_loss_micro_max
-        if realized_micro < 0 and loss >= limit and not self.state.halt:
-            reason = at_most(Rule.DAY_LOSS, loss, limit, USD)
-            reason.passed = False
-            self._switch(decision, Alert.DAY_LOSS, "", reason)
+    # -- pieces ----------------------------------------------------------------------------------
 
-    def _halt_after_midnight(self, decision: Decision) -> str:
-        """Return why trading is halted. A halt by a day's loss may end with the day."""
-        if self.state.halt != Alert.DAY_LOSS or self._limits.day_loss_needs_resume:
+    def _answered(self, meta: common_pb2.Meta, content: str) -> Decision | None:
+        """Return the answer that was given to this id before, if one was."""
+        if not meta.id:
+            raise ProposalWithoutId("a proposal needs an id")
+        known = self.state.verdicts.get(meta.id)
+        if known is None:
+            return None
+        if known.asked == content:
+            return Decision(reply=decode(known.type, known.payload))
+        reason = holds(Rule.SAME_PROPOSAL, False, meta.id)
+        decision = Decision(
+            reply=risk_pb2.RejectedTrade(
+                meta=meta_after(meta, risk_pb2.RejectedTrade),
+                proposal_id=meta.id,
+                portfolio=self._portfolio,
+                rule=reason.rule,
+                reasons=[reason],
+            )
+        )
+        self._duties.tell(decision, self._portfolio, Alert.DUPLICATE_PROPOSAL, [reason])
+        return decision
+
+    def _halt_now(self, decision: Decision) -> str:
+        """Return why nothing is bought; a state whose time is over ends here."""
+        change = states.by_time(self._desk)
+        if change is None:
             return self.state.halt
-        if self._desk.today <= self.state.halt_day:
-            return self.state.halt
-        self._switch(decision, Alert.DAY_OVER, "")
+        self._duties.switch(decision, self._desk, change)
         return ""
 
-    def _switch(
-        self, decision: Decision, cause: Alert, detail: str, *reasons: common_pb2.Reason
-    ) -> None:
-        halted = cause not in (Alert.RESUME, Alert.DAY_OVER)
-        if cause != Alert.FLATTEN and self.state.halt == cause:
-            return
-        decision.keep(
-            risk_pb2.TradingStateChanged(
-                portfolio=self._portfolio, halted=halted, rule=cause, detail=detail
-            )
-        )
-        self._tell(decision, cause, detail, *reasons)
+    def _barred(self, wallet: str, *, barred: bool) -> risk_pb2.LeaderBarred:
+        return risk_pb2.LeaderBarred(portfolio=self._portfolio, wallet=wallet, barred=barred)
 
-    def _tell(
-        self, decision: Decision, alert: Alert, detail: str, *reasons: common_pb2.Reason
-    ) -> None:
-        decision.emit(
-            "risk.alert",
-            risk_pb2.RiskAlerted(
-                portfolio=self._portfolio,
-                severity=_SEVERITIES.get(alert, _CRITICAL),
-                rule=alert,
-                reasons=reasons or [common_pb2.Reason(rule=alert, detail=detail)],
-            ),
-        )
-
-    def _put_up(
-        self, decision: Decision, sales: list[flatten.Sale], origin: common_pb2.Meta
-    ) -> None:
-        for sale in sales:
-            decision.emit(
-                "risk.derisk",
-                risk_pb2.DeriskOrdered(
-                    portfolio=self._portfolio,
-                    condition_id=sale.lot.condition_id,
-                    token_id=sale.token_id,
-                    reduce_micro_ratio=_MICRO_ALL,
-                    reasons=sale.reasons,
-                ),
-            )
-            if sale.is_possible:
-                self._approve(decision, self._approval_of_sale(decision, sale, origin), 0)
-            else:
-                failed = next(reason for reason in sale.reasons if not reason.passed)
-                self._tell(decision, Alert.NOT_FLATTENED, sale.token_id, failed)
-
-    def _approval_for(
-        self, proposal: risk_pb2.TradeProposal, verdict: Judgement
-    ) -> risk_pb2.ApprovedTrade:
-        return risk_pb2.ApprovedTrade(
-            meta=_meta_after(proposal.meta, 0),
-            approval_id=derived_id("risk", "approval", proposal.meta.id),
-            proposal_id=proposal.meta.id,
-            portfolio=proposal.portfolio,
-            leader=proposal.leader,
-            strategy=proposal.strategy,
-            condition_id=proposal.condition_id,
-            token_id=proposal.token_id,
-            outcome_index=proposal.outcome_index,
-            side=proposal.side,
-            limit_price_micro=verdict.price_micro,
-            size_micro=verdict.size_micro,
-            reasons=verdict.reasons,
-        )
-
-    def _approval_of_sale(
-        self, decision: Decision, sale: flatten.Sale, origin: common_pb2.Meta
-    ) -> risk_pb2.ApprovedTrade:
-        before = sum(isinstance(emit.event, risk_pb2.ApprovedTrade) for emit in decision.events)
-        proposal_id = derived_id("risk", FLATTEN, origin.id, sale.token_id, sale.leader)
-        market = self.views.markets[sale.lot.condition_id]
-        return risk_pb2.ApprovedTrade(
-            meta=_meta_after(origin, before),
-            approval_id=derived_id("risk", "approval", proposal_id),
-            proposal_id=proposal_id,
-            portfolio=self._portfolio,
-            leader=sale.leader,
-            strategy=FLATTEN,
-            condition_id=sale.lot.condition_id,
-            token_id=sale.token_id,
-            outcome_index=market.tokens.index(sale.token_id),
-            side=common_pb2.SIDE_SELL,
-            limit_price_micro=sale.price_micro,
-            size_micro=sale.size_micro,
-            reasons=sale.reasons,
-        )
-
-    def _approve(
-        self, decision: Decision, approval: risk_pb2.ApprovedTrade, reserve_micro: int
-    ) -> None:
-        """Sign, say, set aside, and look again when it has expired."""
-        approval.expires_ns = self.now_ns + self._limits.approval_ttl_ns
-        approval.key_id = self._key_id
-        approval.signature = self._sign(signing_bytes(approval))
-        decision.emit("trade.approved", approval)
-        decision.keep(
-            risk_pb2.ExposureChanged(
-                meta=common_pb2.Meta(id=facts.reserved(approval.approval_id)),
-                portfolio=approval.portfolio,
-                approval_id=approval.approval_id,
-                condition_id=approval.condition_id,
-                token_id=approval.token_id,
-                leader=approval.leader,
-                reserved_delta_micro=reserve_micro,
-            )
-        )
-        decision.ask(
-            agent_pb2.SetTimer(
-                timer_id=_EXPIRY + approval.approval_id,
-                due_ns=approval.expires_ns + self._limits.expiry_grace_ns,
-            )
-        )
+    @property
+    def _limits(self) -> Limits:
+        return self.state.charter.limits or self._shipped
 
     @property
     def _desk(self) -> Desk:
-        return Desk(self._portfolio, self._limits, self.state, self.views, self.now_ns)
+        limits = self._limits
+        self._marks.refresh(self.state, self.views, self.now_ns, limits.bar_ns)
+        return Desk(self._portfolio, limits, self.state, self.views, self._marks, self.now_ns)
 
     def _desk_after(self, decision: Decision) -> Desk:
         """Return the desk as it will be after the decision, leaving the agent as it is."""
-        book = msgspec.msgpack.decode(msgspec.msgpack.encode(self.state), type=RiskState)
+        book = without_answers(self.state)
         for emit in decision.events:
-            state.fold(book, emit.event, self.now_ns)
+            folding.fold(book, emit.event, self.now_ns)
         return replace(self._desk, state=book)
 
     def _fold(self, event: Message) -> None:
-        state.fold(self.state, event, self.now_ns)
-
-
-def _rejection(
-    proposal: risk_pb2.TradeProposal, verdict: Judgement, failed: common_pb2.Reason
-) -> risk_pb2.RejectedTrade:
-    return risk_pb2.RejectedTrade(
-        proposal_id=proposal.meta.id,
-        portfolio=proposal.portfolio,
-        leader=proposal.leader,
-        condition_id=proposal.condition_id,
-        token_id=proposal.token_id,
-        rule=failed.rule,
-        reasons=verdict.reasons,
-    )
-
-
-def _meta_after(origin: common_pb2.Meta, ordinal: int) -> common_pb2.Meta:
-    # Complete before it is signed: what the core would stamp afterwards is covered, too.
-    return common_pb2.Meta(
-        id=event_id(origin, RiskAgent.name, type_name(risk_pb2.ApprovedTrade), ordinal),
-        cause=origin.id,
-        correlation=origin.correlation or origin.id,
-        event_time_ns=origin.event_time_ns,
-        source=RiskAgent.name,
-    )
+        folding.fold(self.state, event, self.now_ns)
+        if isinstance(event, risk_pb2.PolicyChanged):
+            # Bars may be cut another way from here.
+            self._marks = Marks()
+        condition_id = getattr(event, "condition_id", "")
+        if condition_id:
+            self._marks.touch(condition_id)

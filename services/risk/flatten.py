@@ -1,18 +1,22 @@
-"""Selling everything: which holdings go up for sale, how much of each, down to which price.
+"""Selling what risk wants gone: which holdings go up for sale, how much, down to which price.
 
-Pure. Called by the agent when an operator orders it, and again for a holding whenever shares of
-it become free while the flattening lasts. Nothing is sold without a last price to start from.
+Pure. Called by the agent when an operator flattens, when the desk deleverages, and for exits of
+watched holdings. Nothing is sold without a last price to start from.
 """
 
 from dataclasses import dataclass
 
-from whaletrader.domain.money import floor_to
+from whaletrader.domain.money import MICRO, floor_to
 from whaletrader.schemas import common_pb2
 from whaletrader.services.risk import sizing
 from whaletrader.services.risk.desk import Desk
+from whaletrader.services.risk.gates import price_reason
 from whaletrader.services.risk.rules import COUNT, SHARES, Rule, at_least, at_most, holds
-from whaletrader.services.risk.state import Lot
-from whaletrader.services.risk.verdict import price_on_tick, price_reason
+from whaletrader.services.risk.state import FLATTEN, Lot
+from whaletrader.services.risk.verdict import price_on_tick
+from whaletrader.services.risk.views import mark
+
+EXIT = "exit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +29,19 @@ class Sale:
     price_micro: int
     size_micro: int
     reasons: tuple[common_pb2.Reason, ...]
+    strategy: str = FLATTEN
+    # How much of the holding is to go.
+    micro_ratio: int = MICRO
 
     @property
     def is_possible(self) -> bool:
         return all(reason.passed for reason in self.reasons)
 
 
-def sales(desk: Desk, token_id: str = "") -> list[Sale]:
+def sales(desk: Desk, token_id: str = "", micro_ratio: int = MICRO) -> list[Sale]:
     """Return a sale for each holding with free shares: of one token, or of all."""
     return [
-        _sale(desk, token, leader, lot)
+        sale_of(desk, (token, leader), lot, micro_ratio=micro_ratio)
         for token, leaders in desk.state.lots.items()
         if token_id in ("", token)
         for leader, lot in leaders.items()
@@ -42,26 +49,37 @@ def sales(desk: Desk, token_id: str = "") -> list[Sale]:
     ]
 
 
-def _sale(desk: Desk, token_id: str, leader: str, lot: Lot) -> Sale:
+def sale_of(
+    desk: Desk,
+    whose: tuple[str, str],
+    lot: Lot,
+    cause: common_pb2.Reason | None = None,
+    *,
+    micro_ratio: int = MICRO,
+) -> Sale:
+    """Return the sale of a holding: of one that must go for a cause, or of one put up."""
+    token_id, leader = whose
     market = desk.market(lot.condition_id)
-    last = desk.views.prices.get(token_id)
-    attempts = at_most(
-        Rule.FLATTEN_ATTEMPTS, lot.flattens + 1, desk.limits.flatten_attempts_max, COUNT
-    )
+    last = mark(desk.views, market, token_id)
     known = [
         holds(Rule.MARKET_KNOWN, market is not None, lot.condition_id),
         holds(Rule.PRICE_FRESH, last is not None, "" if last else "no trade was ever seen"),
-        attempts,
     ]
+    if cause is None:
+        most = desk.limits.flatten_attempts_max
+        known.append(at_most(Rule.FLATTEN_ATTEMPTS, lot.flattens + 1, most, COUNT))
+    strategy = FLATTEN if cause is None else EXIT
     if market is None or last is None:
-        return Sale(token_id, leader, lot, 0, 0, tuple(known))
-    floor = max(market.tick_micro, last.price_micro - desk.limits.flatten_slippage_micro)
+        return Sale(token_id, leader, lot, 0, 0, tuple(known), strategy, micro_ratio)
+    floor = max(market.tick_micro, last - desk.limits.flatten_slippage_micro)
     price = price_on_tick(floor, market.tick_micro, is_buy=False)
-    size = floor_to(lot.free_micro, sizing.LOT_MICRO)
+    wanted = min(lot.free_micro, -(-lot.size_micro * micro_ratio // MICRO))
     smallest = max(market.min_size_micro, sizing.LOT_MICRO)
+    # A part below the smallest order goes as the smallest order, if so much is there.
+    size = floor_to(min(lot.free_micro, max(wanted, smallest)), sizing.LOT_MICRO)
     reasons = (
         *known,
         price_reason(price, market.tick_micro),
         at_least(Rule.MINIMUM_SIZE, size, smallest, SHARES),
     )
-    return Sale(token_id, leader, lot, price, size, reasons)
+    return Sale(token_id, leader, lot, price, size, reasons, strategy, micro_ratio)

@@ -1,29 +1,38 @@
 """Whether a proposal may be traded, how much of it and at what price: a list of reasons.
 
-Pure: no event, no state change. Called by the agent for each proposal.
+Pure: no event, no state change. Called by the agent for each proposal, for what-if questions and
+for the legs of a batch.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from whaletrader.domain.money import MICRO, floor_to
 from whaletrader.schemas import common_pb2, risk_pb2
 from whaletrader.services.risk import sizing
 from whaletrader.services.risk.desk import Desk
+from whaletrader.services.risk.gates import first_gates, gates_to_buy, market_open, price_reason
+from whaletrader.services.risk.limits import share
+from whaletrader.services.risk.marks import Added
+from whaletrader.services.risk.rooms import Room, counts, rooms
 from whaletrader.services.risk.rules import (
-    NANOSECONDS,
     PRICE,
     SHARES,
     USD,
-    Alert,
     Rule,
     at_least,
     at_most,
-    holds,
+    below,
+    factor,
 )
-from whaletrader.services.risk.views import Market
+from whaletrader.services.risk.stakes import stake_rooms
+from whaletrader.services.risk.views import Market, liquidity
 
 BUY = common_pb2.SIDE_BUY
 SELL = common_pb2.SIDE_SELL
+# A buy that the scenarios refuse is tried again with half its size, so often.
+HALVINGS_MAX: Final = 2
 
 
 @dataclass(slots=True)
@@ -41,36 +50,31 @@ class Judgement:
         return next((reason for reason in self.reasons if not reason.passed), None)
 
 
-def judge(desk: Desk, proposal: risk_pb2.TradeProposal, halt: str) -> Judgement:
-    """Hold every rule that applies against the proposal. `halt` is why trading is halted, if so."""
+def judge(
+    desk: Desk, proposal: risk_pb2.TradeProposal, halt: str, *, exact: bool = False
+) -> Judgement:
+    """Hold every rule that applies against the proposal. `halt` is why trading is halted, if so.
+
+    With `exact` the whole size is approved or nothing.
+    """
     is_buy = proposal.side == BUY
-    flaw = _flaw(proposal)
     market = desk.market(proposal.condition_id)
-    verdict = Judgement(
-        [
-            holds(Rule.WELL_FORMED, not flaw, flaw),
-            holds(Rule.PORTFOLIO, proposal.portfolio == desk.portfolio, proposal.portfolio),
-            at_most(Rule.DEADLINE, desk.now_ns, proposal.deadline_ns, NANOSECONDS),
-            holds(Rule.HALTED, not halt or (not is_buy and halt == Alert.DAY_LOSS), halt),
-            holds(
-                Rule.MARKET_KNOWN,
-                market is not None and proposal.token_id in market.tokens,
-                proposal.condition_id,
-            ),
-        ]
-    )
+    verdict = Judgement(first_gates(desk, proposal, halt))
     if verdict.failed is not None or market is None:
         return verdict
-    verdict.reasons.append(_open(desk, proposal, market))
+    verdict.reasons.append(market_open(desk, proposal.condition_id, market))
     verdict.price_micro = price_on_tick(
         proposal.limit_price_micro, market.tick_micro, is_buy=is_buy
     )
     verdict.reasons.append(price_reason(verdict.price_micro, market.tick_micro))
     if is_buy:
-        verdict.reasons.extend(_reasons_to_buy(desk, proposal, market))
+        verdict.reasons.extend(gates_to_buy(desk, proposal, market, verdict.price_micro))
     if verdict.failed is None:
         size = _size_to_buy if is_buy else _size_to_sell
         size(desk, proposal, market, verdict)
+    if exact:
+        asked = floor_to(proposal.max_size_micro, sizing.LOT_MICRO)
+        verdict.reasons.append(at_least(Rule.BATCH, verdict.size_micro, asked, SHARES))
     return verdict
 
 
@@ -81,114 +85,94 @@ def price_on_tick(price_micro: int, tick_micro: int, *, is_buy: bool) -> int:
     return sizing.ceil_to(price_micro, tick_micro)
 
 
-def price_reason(price_micro: int, tick_micro: int) -> common_pb2.Reason:
-    """Return the reason that passes while the venue takes the price."""
-    highest = MICRO - tick_micro
-    reason = at_most(Rule.PRICE_ON_TICK, price_micro, highest, PRICE)
-    reason.passed = tick_micro <= price_micro <= highest
-    return reason
-
-
-def _flaw(proposal: risk_pb2.TradeProposal) -> str:
-    flaws = {
-        "side": proposal.side in (BUY, SELL),
-        "condition_id": bool(proposal.condition_id),
-        "token_id": bool(proposal.token_id),
-        "limit_price_micro": 0 < proposal.limit_price_micro < MICRO,
-        "max_size_micro": proposal.max_size_micro > 0,
-        "fair_value_micro": proposal.side == SELL or 0 < proposal.fair_value_micro < MICRO,
-        "event_time_ns": proposal.meta.event_time_ns > 0,
-    }
-    return next((name for name, is_right in flaws.items() if not is_right), "")
-
-
-def _open(desk: Desk, proposal: risk_pb2.TradeProposal, market: Market) -> common_pb2.Reason:
-    if proposal.condition_id in desk.views.winners:
-        return holds(Rule.MARKET_OPEN, False, "decided")
-    return at_least(Rule.MARKET_OPEN, desk.now_ns, market.opens_ns, NANOSECONDS)
-
-
-def _reasons_to_buy(
-    desk: Desk, proposal: risk_pb2.TradeProposal, market: Market
-) -> list[common_pb2.Reason]:
-    limits = desk.limits
-    loss = at_most(Rule.DAY_LOSS, desk.day_loss_micro, limits.day_loss_micro_max, USD)
-    # At the limit already: the next loss would be over it.
-    loss.passed = desk.day_loss_micro < limits.day_loss_micro_max
-    return [_time_left(desk, market), _freshness(desk, proposal), loss]
-
-
-def _time_left(desk: Desk, market: Market) -> common_pb2.Reason:
-    limits = desk.limits
-    left_ns = market.ends_ns - desk.now_ns if market.ends_ns else -1
-    detail = "" if market.ends_ns else "no end is known"
-    reason = at_least(Rule.TIME_TO_END, left_ns, limits.time_to_end_ns_min, NANOSECONDS, detail)
-    reason.passed = reason.passed or not (market.ends_ns or limits.end_must_be_known)
-    return reason
-
-
-def _freshness(desk: Desk, proposal: risk_pb2.TradeProposal) -> common_pb2.Reason:
-    last = desk.views.prices.get(proposal.token_id)
-    limit_ns = desk.limits.price_age_ns_max
-    if last is None:
-        reason = at_most(Rule.PRICE_FRESH, 0, limit_ns, NANOSECONDS, "no trade was ever seen")
-        reason.passed = False
-        return reason
-    age_ns = max(0, proposal.meta.event_time_ns - last.at_ns)
-    return at_most(Rule.PRICE_FRESH, age_ns, limit_ns, NANOSECONDS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """A limit in micro-dollars and what is used of it already."""
-
-    rule: Rule
-    used_micro: int
-    limit_micro: int
-
-
 def _size_to_buy(
     desk: Desk, proposal: risk_pb2.TradeProposal, market: Market, verdict: Judgement
 ) -> None:
     price = verdict.price_micro
     cost = sizing.cost_per_share(market, price)
-    edge = at_least(Rule.EDGE, proposal.fair_value_micro, cost + 1, PRICE)
-    rooms = _rooms(desk, proposal, cost)
-    budget = min(room.limit_micro - room.used_micro for room in rooms)
+    held_against = rooms(desk, proposal, market)
+    stakes, factors = stake_rooms(desk, proposal, market, cost)
+    held_against = [*stakes, *held_against]
+    smallest = sizing.smallest_size(market, price, desk.limits.notional_micro_min)
+    offered = liquidity(desk.views, proposal.token_id, BUY, price, desk.now_ns)
+    liquid = offered * desk.limits.liquidity_micro_ratio_max // MICRO
+    budget = min(room.limit_micro - room.used_micro for room in held_against)
     size = min(
         sizing.largest_size(market, price, budget),
-        floor_to(proposal.max_size_micro, sizing.LOT_MICRO),
+        floor_to(min(proposal.max_size_micro, liquid), sizing.LOT_MICRO),
     )
-    smallest = sizing.smallest_size(market, price, desk.limits.notional_micro_min)
+    ratio = desk.state.stance.size_micro_ratio
+    size = floor_to(size * ratio // MICRO, sizing.LOT_MICRO)
     # Where not even the smallest order fits, it is what the limits are held against.
-    reserve = sizing.reserve_for(market, price, max(size, smallest))
-    verdict.reasons.append(edge)
-    verdict.reasons.extend(
-        at_most(room.rule, room.used_micro + reserve, room.limit_micro, USD) for room in rooms
-    )
+    tried = max(size, smallest)
+    verdict.reasons += _edge(desk, proposal, cost)
+    verdict.reasons += counts(desk, proposal, market)
+    verdict.reasons += [*factors, factor(Rule.STATE_FACTOR, ratio, desk.state.stance.rule)]
+    verdict.reasons += _limits(held_against, sizing.reserve_for(market, price, tried))
+    verdict.reasons.append(at_most(Rule.LIQUIDITY, tried, liquid, SHARES))
     verdict.reasons.append(at_least(Rule.MINIMUM_SIZE, size, smallest, SHARES))
-    verdict.size_micro, verdict.reserve_micro = size, reserve
+    if verdict.failed is None:
+        size, tail = _within_tail(desk, proposal, market, Wanted(price, size, smallest))
+        verdict.reasons += tail
+    verdict.size_micro = size
+    verdict.reserve_micro = sizing.reserve_for(market, price, size)
 
 
-def _rooms(desk: Desk, proposal: risk_pb2.TradeProposal, cost_micro: int) -> list[_Room]:
-    state, limits = desk.state, desk.limits
-    in_token = state.by_token.get(proposal.token_id, 0)
-    in_market = state.by_market.get(proposal.condition_id, 0)
-    in_leader = state.by_leader.get(proposal.leader, 0)
-    stake = sizing.kelly_stake(
-        proposal.fair_value_micro, cost_micro, state.capital_micro, limits.kelly_micro_ratio
-    )
-    rooms = [
-        _Room(Rule.KELLY, in_token, stake),
-        _Room(Rule.TRADE_LIMIT, 0, limits.trade_micro_max),
-        _Room(Rule.POSITION_LIMIT, in_token, limits.position_micro_max),
-        _Room(Rule.MARKET_LIMIT, in_market, limits.market_micro_max),
-        _Room(Rule.TOTAL_LIMIT, state.exposure_micro, limits.total_micro_max),
-        _Room(Rule.CASH, 0, state.available_micro),
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A buy that passed the money limits."""
+
+    price_micro: int
+    size_micro: int
+    smallest_micro: int
+
+
+def _within_tail(
+    desk: Desk, proposal: risk_pb2.TradeProposal, market: Market, wanted: Wanted
+) -> tuple[int, list[common_pb2.Reason]]:
+    """Return the size whose scenarios pass, and the rules; the smallest tried if none does."""
+    size, reasons = wanted.size_micro, list[common_pb2.Reason]()
+    for _ in range(HALVINGS_MAX + 1):
+        reserve = sizing.reserve_for(market, wanted.price_micro, size)
+        added = Added(proposal.condition_id, proposal.token_id, size, reserve)
+        reasons = tail_reasons(desk, added)
+        half = floor_to(size // 2, sizing.LOT_MICRO)
+        if all(reason.passed for reason in reasons) or half < wanted.smallest_micro:
+            break
+        size = half
+    return size, reasons
+
+
+def tail_reasons(desk: Desk, added: Added) -> list[common_pb2.Reason]:
+    """Hold the worst case and the scenarios, with a buy on top, against their limits."""
+    limits, capital = desk.limits, desk.capital_micro
+    ahead = desk.marks.day_ahead(desk.state, desk.views, added)
+    worst = desk.marks.worst_with(desk.state, desk.views, added)
+    return [
+        at_most(Rule.WORST_CASE, worst, share(limits.worst_case_micro_ratio_max, capital), USD),
+        below(Rule.CVAR, ahead.cvar_975_micro, share(limits.cvar_micro_ratio_max, capital), USD),
+        below(
+            Rule.MODIFIED_VAR,
+            ahead.modified_var_99_micro,
+            share(limits.mvar_micro_ratio_max, capital),
+            USD,
+        ),
     ]
-    if proposal.leader:
-        rooms.insert(4, _Room(Rule.LEADER_LIMIT, in_leader, limits.leader_micro_max))
-    return rooms
+
+
+def _edge(desk: Desk, proposal: risk_pb2.TradeProposal, cost_micro: int) -> list[common_pb2.Reason]:
+    fair = proposal.fair_value_micro
+    return [
+        at_least(Rule.EDGE, fair, cost_micro + 1, PRICE),
+        at_most(Rule.EDGE_SANITY, fair - cost_micro, desk.limits.edge_micro_max, PRICE),
+    ]
+
+
+def _limits(held_against: Sequence[Room], reserve_micro: int) -> list[common_pb2.Reason]:
+    return [
+        at_most(room.rule, room.used_micro + reserve_micro, room.limit_micro, USD, room.key)
+        for room in held_against
+    ]
 
 
 def _size_to_sell(

@@ -1,9 +1,20 @@
-"""What risk has seen of the world: terms of markets, last prices, results. Never needed to
-rebuild its book; without them it refuses."""
+"""What risk has seen of the world: terms of markets, last prices, what was traded and offered.
+
+Never needed to rebuild its book; without them it refuses. Everything is bounded in size.
+"""
+
+from typing import Final
 
 import msgspec
 
-from whaletrader.schemas import market_pb2
+from whaletrader.domain.money import MICRO
+from whaletrader.schemas import common_pb2, market_pb2
+
+# Closing prices kept of each market: two days of hours.
+BARS_MAX: Final = 48
+HOUR_NS: Final = 3_600 * 1_000_000_000
+# What is offered is remembered to this depth.
+LEVELS_MAX: Final = 20
 
 
 class Market(msgspec.Struct, frozen=True):
@@ -17,6 +28,9 @@ class Market(msgspec.Struct, frozen=True):
     opens_ns: int
     # 0: nobody said.
     ends_ns: int
+    category: str = ""
+    # The event that it belongs to; a market without one is a topic of its own.
+    topic: str = ""
 
 
 class LastPrice(msgspec.Struct, frozen=True):
@@ -24,11 +38,35 @@ class LastPrice(msgspec.Struct, frozen=True):
     at_ns: int
 
 
+class Traded(msgspec.Struct):
+    """Shares printed in this hour and, by hour, before."""
+
+    hours: list[tuple[int, int]] = msgspec.field(default_factory=list)
+
+
+class Bars(msgspec.Struct):
+    """Closing prices of a market's first outcome, by number of the bar; gaps are left out."""
+
+    numbers: list[int] = msgspec.field(default_factory=list)
+    closes: list[int] = msgspec.field(default_factory=list)
+
+
+class Offered(msgspec.Struct, frozen=True):
+    """What is for sale, best first: price and shares."""
+
+    asks: tuple[tuple[int, int], ...]
+    bids: tuple[tuple[int, int], ...]
+    at_ns: int
+
+
 class RiskViews(msgspec.Struct):
-    """By condition id, and prices by token id."""
+    """By condition id, and by token id."""
 
     markets: dict[str, Market] = msgspec.field(default_factory=dict)
     prices: dict[str, LastPrice] = msgspec.field(default_factory=dict)
+    bars: dict[str, Bars] = msgspec.field(default_factory=dict)
+    traded: dict[str, Traded] = msgspec.field(default_factory=dict)
+    books: dict[str, Offered] = msgspec.field(default_factory=dict)
     # The winning token of each decided market.
     winners: dict[str, str] = msgspec.field(default_factory=dict)
 
@@ -45,20 +83,93 @@ def see_market(views: RiskViews, listed: market_pb2.MarketListed) -> None:
         fee_exponent=listed.fee_exponent,
         opens_ns=listed.opens_ns,
         ends_ns=listed.ends_ns,
+        category=listed.category,
+        topic=listed.event_slug or listed.condition_id,
     )
 
 
-def see_print(views: RiskViews, printed: market_pb2.TradePrinted) -> None:
-    """Note the last price, by event time."""
-    last = views.prices.get(printed.token_id)
-    at_ns = printed.meta.event_time_ns
-    if (last is None or last.at_ns <= at_ns) and printed.condition_id not in views.winners:
-        views.prices[printed.token_id] = LastPrice(printed.price_micro, at_ns)
+def see_print(views: RiskViews, printed: market_pb2.TradePrinted, bar_ns: int) -> None:
+    """Note the last price, by event time, the bar that it closes so far, and what was traded."""
+    at_ns, token = printed.meta.event_time_ns, printed.token_id
+    if printed.condition_id in views.winners or not 0 < printed.price_micro < MICRO:
+        return
+    _note_traded(views, token, at_ns, printed.size_micro)
+    last = views.prices.get(token)
+    if last is not None and last.at_ns > at_ns:
+        return
+    views.prices[token] = LastPrice(printed.price_micro, at_ns)
+    market = views.markets.get(printed.condition_id)
+    if market is not None and token in market.tokens:
+        is_first = token == market.tokens[0]
+        close = printed.price_micro if is_first else MICRO - printed.price_micro
+        _note_close(views.bars.setdefault(printed.condition_id, Bars()), at_ns // bar_ns, close)
+
+
+def see_book(views: RiskViews, book: market_pb2.BookSnapshotted) -> None:
+    """Note what is offered and asked for, as deep as it is looked at."""
+    known = views.books.get(book.token_id)
+    at_ns = book.meta.event_time_ns
+    if book.condition_id in views.winners or (known is not None and known.at_ns > at_ns):
+        return
+    views.books[book.token_id] = Offered(
+        asks=tuple((level.price_micro, level.size_micro) for level in book.asks[:LEVELS_MAX]),
+        bids=tuple((level.price_micro, level.size_micro) for level in book.bids[:LEVELS_MAX]),
+        at_ns=at_ns,
+    )
 
 
 def see_resolution(views: RiskViews, resolved: market_pb2.MarketResolved) -> None:
-    """Note the result and forget the market's prices."""
+    """Note the result and forget what was seen of the market."""
     views.winners.setdefault(resolved.condition_id, resolved.winning_token_id)
+    views.bars.pop(resolved.condition_id, None)
     market = views.markets.get(resolved.condition_id)
     for token in market.tokens if market else ():
         views.prices.pop(token, None)
+        views.traded.pop(token, None)
+        views.books.pop(token, None)
+
+
+def liquidity(views: RiskViews, token: str, side: int, price_micro: int, now_ns: int) -> int:
+    """Return the shares traded within a day, or on offer up to the price if those are more."""
+    since = now_ns // HOUR_NS - 24
+    traded = views.traded.get(token)
+    volume = sum(size for hour, size in traded.hours if hour > since) if traded else 0
+    book = views.books.get(token)
+    if book is None:
+        return volume
+    if side == common_pb2.SIDE_BUY:
+        depth = sum(size for price, size in book.asks if price <= price_micro)
+    else:
+        depth = sum(size for price, size in book.bids if price >= price_micro)
+    return max(volume, depth)
+
+
+def mark(views: RiskViews, market: Market | None, token: str) -> int | None:
+    """Return the last price of a token; of a market of two also by the other one's."""
+    own = views.prices.get(token)
+    if market is None or len(market.tokens) != 2:
+        return own.price_micro if own else None
+    other = views.prices.get(market.tokens[token == market.tokens[0]])
+    if own is not None and (other is None or other.at_ns <= own.at_ns):
+        return own.price_micro
+    return MICRO - other.price_micro if other is not None else None
+
+
+def _note_traded(views: RiskViews, token: str, at_ns: int, size_micro: int) -> None:
+    hour, hours = at_ns // HOUR_NS, views.traded.setdefault(token, Traded()).hours
+    if hours and hours[-1][0] >= hour:
+        # What comes late counts for the newest hour.
+        hours[-1] = (hours[-1][0], hours[-1][1] + size_micro)
+        return
+    hours.append((hour, size_micro))
+    while hours[0][0] <= hour - 24:
+        del hours[0]
+
+
+def _note_close(bars: Bars, number: int, close_micro: int) -> None:
+    if bars.numbers and bars.numbers[-1] >= number:
+        bars.closes[-1] = close_micro
+        return
+    bars.numbers.append(number)
+    bars.closes.append(close_micro)
+    del bars.numbers[:-BARS_MAX], bars.closes[:-BARS_MAX]

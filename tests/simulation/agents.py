@@ -18,6 +18,7 @@ from tests.simulation.faults import Fate, Faults
 from tests.simulation.process import Plugs, Process, Role
 from tests.simulation.venue import WALLET, Exchange, SimVenue, order_id_of
 from whaletrader.domain.approval import ApprovalSigner, ApprovalVerifier
+from whaletrader.domain.ids import derived_id
 from whaletrader.runtime.agent import Effect
 from whaletrader.runtime.service import EffectRetry
 from whaletrader.schemas import agent_pb2, order_pb2, risk_pb2, tape_pb2
@@ -48,23 +49,45 @@ from whaletrader.services.orchestrator.agent import OrchestratorAgent
 from whaletrader.services.orchestrator.config import OrchestratorSettings
 from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.config import RiskSettings
+from whaletrader.services.risk.policy_terms import RiskPolicy
 from whaletrader.venues.approval import VerifiedApproval
 
 CASH_MICRO: Final = 1_500_000_000
-SETTINGS: Final = RiskSettings(
-    starting_cash_usd=Decimal(1_500),
+RISK: Final = RiskSettings(starting_cash_usd=Decimal(1_500))
+# Tight in money, loose in what would stop a run of a few hours for good.
+SETTINGS: Final = RiskPolicy(
+    name="simulation",
     trade_usd_max=Decimal(60),
+    trade_ratio_max=Decimal("0.05"),
     position_usd_max=Decimal(100),
+    position_ratio_max=Decimal("0.1"),
     market_usd_max=Decimal(150),
     leader_usd_max=Decimal(300),
+    strategy_ratio_max=Decimal(1),
+    category_ratio_max=Decimal(1),
     total_usd_max=Decimal(700),
+    liquidity_ratio_max=Decimal(100),
+    cvar_ratio_max=Decimal("0.2"),
+    mvar_ratio_warn=Decimal("0.2"),
+    mvar_ratio_max=Decimal("0.3"),
     day_loss_usd_max=Decimal(400),
+    day_loss_ratio_max=Decimal("0.3"),
+    week_loss_ratio_max=Decimal("0.5"),
+    day_loss_needs_resume=False,
+    drawdown_needs_resume=False,
+    pause_s=600,
+    phase_start=4,
+    notional_usd_min=Decimal(1),
+    edge_usd_max=Decimal("0.5"),
     price_age_s_max=7_200,
+    clock_skew_ms_max=86_400_000,
     time_to_end_s_min=0,
     # A tape does not know it beforehand.
     end_must_be_known=False,
     approval_ttl_s=60,
     expiry_grace_s=60,
+    measure_every_s=1_200,
+    exit_cooldown_s=600,
 )
 # Whales are found after a few markets: a run sees no more than some dozens.
 DISCOVERY: Final = DiscoverySettings(
@@ -174,7 +197,7 @@ def roles(edges: Edges, *, is_eager: bool) -> dict[str, Role]:
             make_orchestrator,
             lambda _: Plugs({risk_pb2.TradeProposal: RiskLink(edges)}),
         ),
-        Role("risk", lambda: RiskAgent(SETTINGS, SIGNER.sign, SIGNER.key_id)),
+        Role("risk", lambda: RiskAgent(RISK, SIGNER.sign, SIGNER.key_id), plug_risk),
         Role("execution", make_execution, lambda process: plug_execution(process, edges)),
         Role(
             "attribution",
@@ -200,6 +223,21 @@ def make_following_orchestrator() -> OrchestratorAgent:
 def make_execution() -> ExecutionAgent:
     policy = ExecutionPolicy(lane=WALLET, working=Working(WORKING_NS), unknown_grace_ns=GRACE_NS)
     return ExecutionAgent(policy, VERIFIER.verify, order_id_of)
+
+
+def plug_risk(process: Process) -> Plugs:
+    """Tell the policy, as the source of risk's composition root does at every start."""
+    told = risk_pb2.PolicyCommand(
+        portfolio=RISK.portfolio,
+        action=risk_pb2.POLICY_ACTION_PROPOSE,
+        document=SETTINGS.document(),
+        operator="policy file",
+        from_file=True,
+        starting_cash_micro=CASH_MICRO,
+    )
+    told.meta.id = derived_id("risk", "policy-file", SETTINGS.digest)
+    process.put(told)
+    return Plugs()
 
 
 def plug_execution(process: Process, edges: Edges) -> Plugs:

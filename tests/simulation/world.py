@@ -309,7 +309,9 @@ class World:
             if self.clock.now_ns() >= logged.expires_ns:
                 wrong.append(f"order {ref.order_id} leaves after its approval expired")
         is_sale = ref.side == common_pb2.SIDE_SELL
-        may_leave = not transcript.stop or (transcript.stop == "flatten" and is_sale)
+        # What risk stops, and a flatten, is whatever buys.
+        lets_sell = transcript.stop in ("flatten", "reduce", "pause")
+        may_leave = not transcript.stop or (lets_sell and is_sale)
         if not may_leave and process not in self.zombies:
             wrong.append(f"order {ref.order_id} leaves after {transcript.stop}")
         self.fail(wrong)

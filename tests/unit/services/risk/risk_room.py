@@ -24,6 +24,7 @@ from whaletrader.schemas import (
 )
 from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.config import RiskSettings
+from whaletrader.services.risk.policy_terms import RiskPolicy, policy_of
 from whaletrader.services.risk.state import RiskState
 
 M = TypeVar("M", bound=Message)
@@ -46,7 +47,49 @@ _PEM = Ed25519PrivateKey.from_private_bytes(bytes(range(32))).private_bytes(
     Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
 )
 SIGNER = ApprovalSigner(_PEM)
-SETTINGS = RiskSettings()
+# Loose in everything but money, so that a test tightens what it is about.
+SETTINGS = RiskPolicy(
+    name="test",
+    trade_usd_max=Decimal(200),
+    trade_ratio_max=Decimal(1),
+    position_usd_max=Decimal(500),
+    position_ratio_max=Decimal(1),
+    market_usd_max=Decimal(750),
+    market_ratio_max=Decimal(1),
+    leader_usd_max=Decimal(2_000),
+    strategy_ratio_max=Decimal(1),
+    category_ratio_max=Decimal(1),
+    topic_ratio_max=Decimal(1),
+    group_ratio_max=Decimal(1),
+    total_usd_max=Decimal(9_500),
+    total_ratio_max=Decimal(1),
+    worst_case_ratio_max=Decimal(1),
+    liquidity_ratio_max=Decimal(100),
+    cvar_ratio_max=Decimal(1),
+    mvar_ratio_warn=Decimal(1),
+    mvar_ratio_max=Decimal(1),
+    day_loss_ratio_max=Decimal(1),
+    week_loss_usd_max=Decimal(9_000),
+    week_loss_ratio_max=Decimal(1),
+    leader_loss_usd_max=Decimal(9_000),
+    losses_in_row_max=1_000,
+    reduce_drawdown_ratio=Decimal("0.97"),
+    reduce_more_drawdown_ratio=Decimal("0.98"),
+    halt_drawdown_ratio=Decimal("0.99"),
+    phase_start=4,
+    notional_usd_min=Decimal(1),
+    price_usd_min=Decimal("0.000001"),
+    price_usd_max=Decimal("0.999999"),
+    price_gap_usd_max=Decimal(1),
+    edge_usd_max=Decimal(1),
+    approval_ttl_s=60,
+    stop_loss_ratio=Decimal(0),
+    trailing_ratio=Decimal(0),
+    atr_multiple=Decimal(0),
+    emergency_drop_usd=Decimal(0),
+    measure_every_s=366 * 86_400,
+)
+CASH_USD = Decimal(10_000)
 # No Kelly stake is reached before the limit under test.
 GENEROUS = SETTINGS.model_copy(update={"kelly_ratio": Decimal(1)})
 
@@ -59,20 +102,44 @@ def no(condition: str) -> str:
     return f"{condition}-no"
 
 
-def agent(settings: RiskSettings = SETTINGS) -> RiskAgent:
-    return RiskAgent(settings, SIGNER.sign, SIGNER.key_id)
+def tight(**limits: object) -> RiskPolicy:
+    """The generous policy with some limits of its own, in dollars, shares of one and seconds."""
+    return policy_of({**GENEROUS.model_dump(), **limits})
+
+
+def agent() -> RiskAgent:
+    return RiskAgent(RiskSettings(), SIGNER.sign, SIGNER.key_id)
+
+
+def opening(policy: RiskPolicy, cash_usd: Decimal = CASH_USD) -> risk_pb2.PolicyCommand:
+    """What a starting process tells of its file."""
+    return risk_pb2.PolicyCommand(
+        portfolio="main",
+        action=risk_pb2.POLICY_ACTION_PROPOSE,
+        document=policy.document(),
+        operator="policy file",
+        from_file=True,
+        starting_cash_micro=int(cash_usd * USD),
+    )
 
 
 class Room:
     """A running risk agent; keeps its journal."""
 
-    def __init__(self, settings: RiskSettings = SETTINGS, *, fee_rate_micro: int = 0) -> None:
-        self.settings = settings
-        self.core = Core(agent(settings))
+    def __init__(
+        self,
+        settings: RiskPolicy | None = SETTINGS,
+        *,
+        fee_rate_micro: int = 0,
+        cash_usd: Decimal = CASH_USD,
+    ) -> None:
+        self.core = Core(agent())
         self.now_ns = NOW
         self.entries: list[agent_pb2.JournalEntry] = []
         self.steps: list[Step] = []
         self._ids = count()
+        if settings is not None:
+            self.tell(opening(settings, cash_usd))
         for condition in MARKETS:
             self.tell(listing(condition, fee_rate_micro=fee_rate_micro))
             for token in (yes(condition), no(condition)):
@@ -126,6 +193,16 @@ class Room:
         }
         return risk_pb2.TradeProposal(**{**terms, **changes})  # type: ignore[arg-type]
 
+    def elsewhere(self, market: int = 1, **changes: object) -> risk_pb2.TradeProposal:
+        """A proposal in another market, by another leader."""
+        where: dict[str, object] = {
+            "leader": WHALES[1],
+            "condition_id": MARKETS[market],
+            "token_id": yes(MARKETS[market]),
+            "fair_value_micro": 999_999,
+        }
+        return self.proposal(**{**where, **changes})
+
     def print_price(self, condition: str, token: str, price_micro: int) -> None:
         self.tell(
             market_pb2.TradePrinted(
@@ -133,7 +210,7 @@ class Room:
                 token_id=token,
                 side=BUY,
                 price_micro=price_micro,
-                size_micro=SHARE,
+                size_micro=1_000_000 * SHARE,
             )
         )
 
@@ -175,7 +252,7 @@ class Room:
 
     def restored(self) -> RiskState:
         """Return the state that the journal alone gives."""
-        core = Core(agent(self.settings))
+        core = Core(agent())
         for entry in self.entries:
             core.follow(entry, {})
         state = core.agent.state
@@ -197,6 +274,29 @@ def listing(condition: str, **changes: object) -> market_pb2.MarketListed:
         "ends_ns": NOW + 30 * DAY,
     }
     return market_pb2.MarketListed(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def gap(above_micro: int) -> str:
+    room = Room(tight(price_gap_usd_max="0.1"))
+    proposal = room.proposal(limit_price_micro=500_000 + above_micro, fair_value_micro=800_000)
+    answer = room.answer(proposal)
+    return answer.rule if isinstance(answer, risk_pb2.RejectedTrade) else ""
+
+
+def mandate_of(room: Room, **changes: object) -> risk_pb2.QuoteMandateProposal:
+    terms: dict[str, object] = {
+        "portfolio": "main",
+        "strategy": "quotes",
+        "condition_id": MARKETS[0],
+        "token_id": yes(MARKETS[0]),
+        "bid_micro_max": 480_000,
+        "ask_micro_min": 520_000,
+        "inventory_micro_max": 100 * SHARE,
+        "size_micro_max": 20 * SHARE,
+        "duration_ns": 600 * S,
+        "deadline_ns": room.now_ns + S,
+    }
+    return risk_pb2.QuoteMandateProposal(**{**terms, **changes})  # type: ignore[arg-type]
 
 
 def order_of(approval: risk_pb2.ApprovedTrade, **changes: object) -> order_pb2.OrderRef:

@@ -17,13 +17,15 @@ from tests.unit.services.risk.risk_room import (
     fill_of,
     no,
     order_of,
+    said,
     yes,
 )
 from whaletrader.domain.approval import ApprovalVerifier, signing_bytes
 from whaletrader.runtime.core import Core, Inline
-from whaletrader.schemas import agent_pb2, order_pb2, risk_pb2
-from whaletrader.services.risk import sizing, state
-from whaletrader.services.risk.rules import Alert
+from whaletrader.schemas import agent_pb2, common_pb2, order_pb2, risk_pb2
+from whaletrader.services.risk import folding, sizing
+from whaletrader.services.risk.alerts import Alert
+from whaletrader.services.risk.rules import Rule
 
 SLACK = sizing.ROUNDING_SLACK_MICRO
 
@@ -69,12 +71,34 @@ def test_asked_twice_the_answer_is_the_same_bytes_and_nothing_new_is_said() -> N
         room.now_ns -= 3_600 * S
 
 
-def test_an_altered_proposal_under_a_known_id_gets_the_first_verdict() -> None:
+def test_an_altered_proposal_under_a_known_id_is_refused_and_the_first_verdict_stays() -> None:
     room = Room()
     proposal = room.proposal(max_size_micro=10 * SHARE)
     first = room.ask(proposal)
     proposal.max_size_micro = 100 * SHARE
+    step = room.tell(proposal)
+    refusal = step.replies[0]
+    assert isinstance(refusal, risk_pb2.RejectedTrade)
+    assert refusal.rule == Rule.SAME_PROPOSAL
+    assert alerts(step) == [Alert.DUPLICATE_PROPOSAL]
+    proposal.max_size_micro = 10 * SHARE
     assert room.ask(proposal) == first
+    assert room.state == room.restored()
+
+
+@pytest.mark.parametrize("rule", ["approval.signature", "approval.identified", "approval.unused"])
+def test_a_forged_or_repeated_approval_sets_nothing_free_and_a_person_is_told(rule: str) -> None:
+    room = Room()
+    approval = bought(room)
+    refused = order_pb2.ApprovalRefused(
+        approval_id=approval.approval_id,
+        portfolio="main",
+        reasons=[common_pb2.Reason(rule=rule, limit=1, passed=False)],
+    )
+    step = room.tell(refused)
+    assert alerts(step) == [Alert.FORGED_APPROVAL]
+    assert said(step, risk_pb2.RiskAlerted)[0].severity == risk_pb2.SEVERITY_CRITICAL
+    assert room.state.reserved_micro == 50 * USD + SLACK
 
 
 def test_a_proposal_without_an_id_gets_no_answer_and_is_kept_as_a_dead_letter() -> None:
@@ -176,8 +200,8 @@ def test_orders_of_another_portfolio_are_none_of_its_business() -> None:
 
 
 def test_what_has_ended_is_remembered_in_bounded_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "DONE_MAX", 2)
-    monkeypatch.setattr(state, "VERDICTS_MAX", 2)
+    monkeypatch.setattr(folding, "DONE_MAX", 2)
+    monkeypatch.setattr(folding, "VERDICTS_MAX", 2)
     room = Room()
     approvals = []
     for _ in range(4):

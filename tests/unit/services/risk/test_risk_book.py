@@ -20,7 +20,8 @@ from tests.unit.services.risk.risk_room import (
 from whaletrader.runtime.core import Inline
 from whaletrader.schemas import common_pb2, order_pb2, risk_pb2
 from whaletrader.services.risk import sizing
-from whaletrader.services.risk.rules import Alert, Rule
+from whaletrader.services.risk.alerts import Alert
+from whaletrader.services.risk.rules import Rule
 
 SLACK = sizing.ROUNDING_SLACK_MICRO
 

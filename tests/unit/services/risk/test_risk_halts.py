@@ -28,7 +28,8 @@ from tests.unit.services.risk.risk_room import (
 from whaletrader.domain.approval import ApprovalVerifier, signing_bytes
 from whaletrader.runtime.core import Step
 from whaletrader.schemas import control_pb2, order_pb2, risk_pb2
-from whaletrader.services.risk.rules import Alert, Rule
+from whaletrader.services.risk.alerts import Alert
+from whaletrader.services.risk.rules import Rule
 
 LOSS = GENEROUS.model_copy(update={"day_loss_usd_max": Decimal(100)})
 
@@ -250,7 +251,7 @@ def test_without_any_price_nothing_is_sold_blindly() -> None:
     room = Room(GENEROUS)
     room.buy()
     views = room.core.agent.views
-    del views.prices[yes(MARKETS[0])]
+    views.prices.clear()
     step = room.control(FLATTEN)
     assert not approvals(step)
     failed = [r.rule for r in said(step, risk_pb2.DeriskOrdered)[0].reasons if not r.passed]

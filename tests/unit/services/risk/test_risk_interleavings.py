@@ -41,7 +41,6 @@ FEE_RATE = 70_000
 START = 160 * USD
 LIMITS = SETTINGS.model_copy(
     update={
-        "starting_cash_usd": Decimal(160),
         "trade_usd_max": Decimal(50),
         "position_usd_max": Decimal(80),
         "market_usd_max": Decimal(100),
@@ -79,7 +78,7 @@ class Standing:
 class Interleavings(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.room = Room(LIMITS, fee_rate_micro=FEE_RATE)
+        self.room = Room(LIMITS, fee_rate_micro=FEE_RATE, cash_usd=Decimal(160))
         self.unused: list[risk_pb2.ApprovedTrade] = []
         self.orders: list[Order] = []
         self.standing: list[Standing] = []

@@ -18,7 +18,8 @@ from tests.unit.services.risk.risk_room import (
 )
 from whaletrader.domain.money import MICRO, MoneyError, notional, taker_fee
 from whaletrader.services.risk import sizing
-from whaletrader.services.risk.config import RiskSettings, micro
+from whaletrader.services.risk.config import RiskSettings
+from whaletrader.services.risk.policy_terms import micro, policy_of
 from whaletrader.services.risk.rules import Rule
 from whaletrader.services.risk.views import Market
 
@@ -152,7 +153,7 @@ def test_a_buy_is_worth_the_venues_smallest_amount() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"trade_usd_max": 600},
+        {"trade_usd_max": 600, "position_usd_max": 500},
         {"position_usd_max": 800},
         {"market_usd_max": 10_000},
         {"total_usd_max": 0},
@@ -160,19 +161,19 @@ def test_a_buy_is_worth_the_venues_smallest_amount() -> None:
         {"day_loss_usd_max": -1},
         {"approval_ttl_s": 0},
         {"unheard_of": 1},
-        {"portfolio": ""},
+        {"name": ""},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
-        RiskSettings(**changes)  # type: ignore[arg-type]
+        policy_of({**SETTINGS.model_dump(), **changes})
 
 
 def test_settings_come_from_the_environment_in_dollars(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHALETRADER_RISK_TRADE_USD_MAX", "12.5")
-    assert RiskSettings().limits().trade_micro_max == 12_500_000
+    monkeypatch.setenv("WHALETRADER_RISK_STARTING_CASH_USD", "12.5")
+    assert RiskSettings().starting_cash_usd == Decimal("12.5")
     with pytest.raises(ValueError, match="frozen"):
-        SETTINGS.portfolio = "other"  # type: ignore[misc]
+        SETTINGS.name = "other"  # type: ignore[misc]
 
 
 def test_money_finer_than_a_millionth_is_refused() -> None:

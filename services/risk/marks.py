@@ -1,0 +1,218 @@
+"""The holdings at the last prices: what they are worth, and what a day may do to them.
+
+A cache beside the agent's state and a function of it: worth, worst case and scenarios of each
+market are computed anew when something in it changed, and of all when a new bar begins, so that
+an approval costs the same with few and with many positions. Sums are of integers and leave no
+trace of the order. Nothing here is journaled, and what is decided rests on (state, views, bar).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from whaletrader.domain.money import MICRO
+from whaletrader.quant.risk.binary import EventExposure
+from whaletrader.quant.risk.cornish_fisher import modified_var, moments
+from whaletrader.quant.risk.scenarios import ScenarioBook, ScenarioOptions
+from whaletrader.quant.risk.tail import Ints, tail_of_pnl
+from whaletrader.services.risk.correlations import Correlations
+from whaletrader.services.risk.state import DAY_NS, RiskState
+from whaletrader.services.risk.views import Market, RiskViews, mark
+from whaletrader.services.risk.volatility import day_move
+
+SCENARIOS: Final = 2_000
+# How likely a market is decided within a day, in millionths: one whose end is known and further
+# off, and one whose end nobody told.
+JUMP_MICRO: Final = 10_000
+JUMP_UNKNOWN_MICRO: Final = 50_000
+PRICE_MIN_MICRO: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """What is held or set aside of one market: shares of each outcome, their worth, the worst."""
+
+    first_micro: int
+    second_micro: int
+    value_micro: int
+    worst_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A buy that is being judged."""
+
+    condition_id: str
+    token_id: str
+    size_micro: int
+    cost_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayAhead:
+    """What a day may cost in micro-dollars, losses positive."""
+
+    var_99_micro: int
+    cvar_975_micro: int
+    modified_var_99_micro: int
+
+
+class Marks:
+    """Follows one agent's state and views; `touch` says what changed in them."""
+
+    def __init__(self) -> None:
+        self.correlations = Correlations()
+        self._book = ScenarioBook(ScenarioOptions(seed=1, scenarios=SCENARIOS))
+        self._stakes: dict[str, Stake] = {}
+        self._touched: dict[str, None] = {}
+        self._bar = -1
+        self._value_micro = 0
+        self._worst_micro = 0
+        self._now_ns = 0
+
+    def touch(self, condition_id: str) -> None:
+        """Say that something changed in a market."""
+        self._touched[condition_id] = None
+        self.correlations.forget(condition_id)
+
+    def see(self, condition_id: str) -> None:
+        """Say that something was traded in a market: news where it is held."""
+        if condition_id in self._stakes:
+            self._touched[condition_id] = None
+        self.correlations.forget(condition_id)
+
+    def refresh(self, state: RiskState, views: RiskViews, now_ns: int, bar_ns: int) -> None:
+        """Bring everything up to date."""
+        bar = now_ns // bar_ns
+        if bar != self._bar:
+            self._bar = bar
+            self._now_ns = bar * bar_ns
+            self._touched = dict.fromkeys((*self._stakes, *_held(state)))
+            self.correlations.restart(bar)
+        for condition_id in self._touched:
+            self._renew(state, views, condition_id)
+        self._touched.clear()
+
+    @property
+    def value_micro(self) -> int:
+        """What the holdings are worth at the last prices."""
+        return self._value_micro
+
+    @property
+    def worst_micro(self) -> int:
+        """What is lost if every market takes its worst turn."""
+        return self._worst_micro
+
+    def day_ahead(self, state: RiskState, views: RiskViews, added: Added | None = None) -> DayAhead:
+        """Return what a day may cost, as it is or with a buy on top."""
+        if added is None:
+            return _measured(self._book.pnl_micro)
+        exposure = self._exposure(state, views, added.condition_id, added)
+        return _measured(self._book.pnl_with([exposure] if exposure is not None else []))
+
+    def worst_with(self, state: RiskState, views: RiskViews, added: Added) -> int:
+        """Return the worst case with a buy on top. What is bid for hedges nothing yet."""
+        before = self._stakes.get(added.condition_id)
+        after = _stake(state, views, added.condition_id)
+        return (
+            self._worst_micro
+            - (before.worst_micro if before else 0)
+            + max(0, after.worst_micro + added.cost_micro)
+        )
+
+    def _renew(self, state: RiskState, views: RiskViews, condition_id: str) -> None:
+        old = self._stakes.pop(condition_id, None)
+        if old is not None:
+            self._value_micro -= old.value_micro
+            self._worst_micro -= old.worst_micro
+        is_held = condition_id in state.by_market or bool(_tokens_held(state, condition_id))
+        exposure = self._exposure(state, views, condition_id) if is_held else None
+        if exposure is None:
+            self._book.remove(condition_id)
+        else:
+            self._book.put(exposure)
+        if is_held:
+            stake = self._stakes[condition_id] = _stake(state, views, condition_id)
+            self._value_micro += stake.value_micro
+            self._worst_micro += stake.worst_micro
+
+    def _exposure(
+        self, state: RiskState, views: RiskViews, condition_id: str, added: Added | None = None
+    ) -> EventExposure | None:
+        market = views.markets.get(condition_id)
+        if market is None or len(market.tokens) != 2:
+            amount = state.by_market.get(condition_id, 0) + (added.cost_micro if added else 0)
+            # Nothing is known of it: all may be gone within the day.
+            return EventExposure(condition_id, condition_id, (0.5,), (-amount, amount))
+        price = mark(views, market, market.tokens[0])
+        price = MICRO // 2 if price is None else price
+        stake = _stake(state, views, condition_id)
+        first, second = stake.first_micro, stake.second_micro
+        if added is not None:
+            first += added.size_micro * (added.token_id == market.tokens[0])
+            second += added.size_micro * (added.token_id == market.tokens[1])
+        net = first - second
+        if not net:
+            return None
+        jump = _jump_micro(market, self._now_ns)
+        move = day_move(views.bars.get(condition_id), price)
+        down, up = min(move, price), min(move, MICRO - price)
+        stays = (MICRO - jump) / MICRO
+        chances = (
+            jump / MICRO * (MICRO - price) / MICRO,
+            stays * up / (up + down) if up + down else stays,
+            jump / MICRO * price / MICRO,
+        )
+        pnl = tuple(net * change // MICRO for change in (-price, -down, MICRO - price, up))
+        return EventExposure(condition_id, market.topic, chances, pnl)
+
+
+def _stake(state: RiskState, views: RiskViews, condition_id: str) -> Stake:
+    market = views.markets.get(condition_id)
+    tokens = market.tokens if market else _tokens_held(state, condition_id)
+    shares, payouts, value = [0, 0], [0, 0], 0
+    for index, token in enumerate(tokens[:2]):
+        lots = state.lots.get(token, {}).values()
+        size = sum(lot.size_micro for lot in lots)
+        cost = sum(max(0, lot.cost_micro) for lot in lots)
+        price = mark(views, market, token)
+        value += cost if price is None else size * price // MICRO
+        set_aside = max(0, state.by_token.get(token, 0) - cost)
+        at = max(price if price is not None else MICRO // 2, PRICE_MIN_MICRO)
+        shares[index] = size + set_aside * MICRO // at
+        payouts[index] = max(0, size)
+    hedged = min(payouts) if len(tokens) == 2 else 0
+    worst = state.by_market.get(condition_id, 0) - hedged
+    return Stake(shares[0], shares[1], value, max(0, worst))
+
+
+def _tokens_held(state: RiskState, condition_id: str) -> tuple[str, ...]:
+    # For a market that the catalogue does not know, or whose holding cost nothing: rare.
+    return tuple(
+        token
+        for token, leaders in state.lots.items()
+        if any(lot.condition_id == condition_id for lot in leaders.values())
+    )
+
+
+def _held(state: RiskState) -> list[str]:
+    lots = (lot.condition_id for leaders in state.lots.values() for lot in leaders.values())
+    return [*state.by_market, *lots]
+
+
+def _jump_micro(market: Market, now_ns: int) -> int:
+    if not market.ends_ns:
+        return JUMP_UNKNOWN_MICRO
+    return MICRO if market.ends_ns - now_ns <= 2 * DAY_NS else JUMP_MICRO
+
+
+def _measured(pnl_micro: Ints) -> DayAhead:
+    if not pnl_micro.any():
+        return DayAhead(0, 0, 0)
+    at_99 = tail_of_pnl(pnl_micro, 0.99)
+    at_975 = tail_of_pnl(pnl_micro, 0.975)
+    modified = modified_var(moments(pnl_micro), 0.99)
+    # Outside its domain the expansion is no quantile; the scenarios' own is.
+    told = modified.var if modified.is_valid else at_99.var
+    return DayAhead(*(max(0, round(float(np.ceil(it)))) for it in (at_99.var, at_975.cvar, told)))
