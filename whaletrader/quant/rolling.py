@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from whaletrader.quant.performance import weighted_profit_factor
-from whaletrader.quant.ragged import Floats, Ragged, divided, sums_by
+from whaletrader.quant.ragged import Floats, Ints, Ragged, divided, sums_by
 
 HALF_LIFE_DAYS: Final = 60.0
 # A deviation below this share of the values is what rounding leaves of equal ones.
@@ -49,6 +49,23 @@ def rolling_sharpe(returns: Ragged, window: int) -> Ragged:
         is_defined = deviation > _ROUNDING * np.abs(views).max(axis=1)
         parts.append(views.mean(axis=1)[is_defined] / deviation[is_defined])
     return Ragged.of(parts)
+
+
+def windows_of(values: Ragged, window: int) -> tuple[Ragged, Ints]:
+    """Return every `window` consecutive values as a group of its own, and the group it is from.
+
+    So that any ratio of whole records has its rolling form: `sortino_ratio(windows, 365)`.
+    Memory is window times the values. Raises ValueError for a window below one.
+    """
+    if window < 1:
+        raise ValueError("a window must hold at least one value")
+    found = np.maximum(values.counts - window + 1, 0)
+    owner = np.repeat(np.arange(values.groups), found)
+    # The number of a window within its group is also where it begins.
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(found) - found, found)
+    start = values.offsets[:-1][owner] + number
+    flat = values.values[(start[:, None] + np.arange(window)).ravel()]
+    return Ragged(flat, np.arange(len(owner) + 1) * window), owner
 
 
 def sharpe_consistency(returns: Ragged, window: int) -> Consistency:
@@ -106,6 +123,21 @@ def decayed_sharpe(
     deviation = np.sqrt(divided(squares, scale))
     is_risky = deviation > _ROUNDING * np.abs(mean)
     return divided(mean, np.where(is_risky, deviation, 0.0))
+
+
+def decayed_sortino(
+    returns: Ragged,
+    ages_days: ArrayLike,
+    target: float = 0.0,
+    half_life_days: float = HALF_LIFE_DAYS,
+) -> Floats:
+    """Return a period's Sortino ratio with weights by age; `target` is a period's."""
+    weights = _weights(returns, ages_days, half_life_days)
+    total = sums_by(returns.labels, weights, returns.groups)
+    mean = divided(sums_by(returns.labels, weights * returns.values, returns.groups), total)
+    short = np.minimum(returns.values - target, 0.0)
+    downside = divided(sums_by(returns.labels, weights * short**2, returns.groups), total)
+    return divided(mean - target, np.sqrt(downside))
 
 
 def decayed_profit_factor(

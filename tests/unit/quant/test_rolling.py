@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
-from whaletrader.quant.performance import profit_factor
+from whaletrader.quant.performance import profit_factor, sortino_ratio
 from whaletrader.quant.ragged import Ragged
 from whaletrader.quant.rolling import (
     decay_weights,
     decayed_mean,
     decayed_profit_factor,
     decayed_sharpe,
+    decayed_sortino,
     rolling_sharpe,
     sharpe_consistency,
+    windows_of,
 )
 
 
@@ -41,6 +43,19 @@ def test_a_steady_wallet_is_more_consistent_than_one_that_was_good_once() -> Non
     assert found.windows.tolist() == [171, 171, 0]
 
 
+def test_any_ratio_has_its_rolling_form() -> None:
+    random = np.random.default_rng(4)
+    values = Ragged.of([random.normal(size=9), random.normal(size=2), random.normal(size=4)])
+    windows, owner = windows_of(values, 4)
+    assert owner.tolist() == [0] * 6 + [2]
+    assert windows.group(2).tolist() == values.group(0)[2:6].tolist()
+    assert windows.group(6).tolist() == values.group(2).tolist()
+    assert profit_factor(windows)[2] == profit_factor(Ragged.of([values.group(0)[2:6]]))[0]
+    assert windows_of(values, 10)[0].groups == 0
+    with pytest.raises(ValueError, match="at least one"):
+        windows_of(values, 0)
+
+
 def test_what_is_sixty_days_old_counts_half() -> None:
     assert decay_weights([0, 60, 120]).tolist() == [1.0, 0.5, 0.25]
     assert decay_weights([10], 10).tolist() == [0.5]
@@ -52,6 +67,7 @@ def test_equal_ages_change_nothing() -> None:
     assert decayed_mean(ragged, ages)[0] == pytest.approx(values.mean())
     assert decayed_sharpe(ragged, ages)[0] == pytest.approx(values.mean() / values.std(ddof=1))
     assert decayed_profit_factor(ragged, ages) == pytest.approx(profit_factor(ragged))
+    assert decayed_sortino(ragged, ages, 0.1) == pytest.approx(sortino_ratio(ragged, 1, 0.1))
 
 
 def test_an_old_success_fades() -> None:
