@@ -142,8 +142,8 @@ async def _measured(blocks: int, block: int) -> Section:
         "An announced order through the adapter and the official client to the call that would "
         "write to the connection: cover checked, hash built and compared, signed, the request "
         "encoded and authenticated. The floor is libsecp256k1's signature alone. The official "
-        f"builder makes typed data, hashes and signs the same order. {blocks} blocks of {block}. Processor "
-        "time leaves out what a busy machine gave to others in between.",
+        "builder makes typed data, hashes and signs the same order. Processor time leaves out what "
+        f"a busy machine gave to others in between. {blocks} blocks of {block}.",
         [
             *_with_aim(latency_figures("announced order at the socket", ours, bare)),
             *_with_aim(latency_figures("the same, processor time only", worked, bare)),
