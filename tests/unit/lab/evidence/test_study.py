@@ -11,8 +11,10 @@ import pytest
 from tests.unit.lab.evidence.folder import universe
 from whaletrader.lab.evidence import StudyOptions, run
 from whaletrader.lab.evidence.evidence import SCHEMA_VERSION, Evidence
+from whaletrader.lab.evidence.layout import read_inputs
 from whaletrader.lab.evidence.options import OptionError
-from whaletrader.lab.evidence.run import HTML_NAME, JSON_NAME
+from whaletrader.lab.evidence.report.sections import wallets
+from whaletrader.lab.evidence.run import HTML_NAME, JSON_NAME, study
 
 QUICK = StudyOptions(draws=200)
 
@@ -37,8 +39,8 @@ def test_the_same_folder_gives_the_same_bytes(fair: tuple[Path, Path, Evidence])
 
 
 def test_another_seed_changes_draws_and_nothing_else(fair: tuple[Path, Path, Evidence]) -> None:
-    data, out, first = fair
-    other = run(data, out.parent / "other", StudyOptions(draws=200, seed=8), silent)
+    data, _, first = fair
+    other = study(read_inputs(data), StudyOptions(draws=200, seed=8), silent)
     assert first.copier is not None
     assert other.copier is not None
     assert other.copier.main.per_dollar == first.copier.main.per_dollar
@@ -53,8 +55,8 @@ def test_luck_is_called_luck(fair: tuple[Path, Path, Evidence]) -> None:
 
 
 def test_planted_skill_is_found(tmp_path: Path) -> None:
-    data = universe(wallets=20, markets=40, skill=0.25, skilled=10).write(tmp_path / "data")
-    found = run(data, tmp_path / "out", QUICK, silent)
+    data = universe(wallets=20, markets=40, skill=0.25, skilled=10).write(tmp_path)
+    found = study(read_inputs(data), QUICK, silent)
     judged = {row.name: row.skill.verdict for row in found.wallets if row.skill is not None}
     assert sum(judged[f"wallet{number}"] == "skilled" for number in range(10)) >= 8
     assert sum(judged[f"wallet{number}"] == "skilled" for number in range(10, 20)) <= 1
@@ -85,28 +87,29 @@ def test_the_file_says_what_it_is_made_of(fair: tuple[Path, Path, Evidence]) -> 
 
 def test_the_report_needs_nothing_else(fair: tuple[Path, Path, Evidence]) -> None:
     _, out, found = fair
-    page = (out / HTML_NAME).read_text()
-    words = html.unescape(page)
+    file = (out / HTML_NAME).read_text()
+    words = html.unescape(file)
     assert found.verdict.sentence.split(":", 1)[1].strip() in words
-    linked = re.findall(r'(?:src|href)="([^"]*)"', page)
+    linked = re.findall(r'(?:src|href)="([^"]*)"', file)
     assert all(address.startswith("#") for address in linked), linked
-    assert "@import" not in page
-    assert page.count("<svg") == 2 * 4  # no figure was published: one chart less
-    ids = re.findall(r'\bid="([^"]*)"', page)
+    assert "@import" not in file
+    assert file.count("<svg") == 2 * 4  # no figure was published: one chart less
+    ids = re.findall(r'\bid="([^"]*)"', file)
     assert len(ids) == len(set(ids))
-    assert "prefers-color-scheme: dark" in page
+    assert "prefers-color-scheme: dark" in file
 
 
 def test_names_from_the_data_are_escaped(tmp_path: Path) -> None:
-    folder = universe(wallets=3, markets=6, skill=0.0)
+    folder = universe(wallets=1, markets=2, skill=0.0)
     next(iter(folder.wallets.values()))["pseudonym"] = "<script>alert(1)</script>"
-    run(folder.write(tmp_path / "data"), tmp_path / "out", QUICK, silent)
-    assert "<script>alert" not in (tmp_path / "out" / HTML_NAME).read_text()
+    found = wallets(study(read_inputs(folder.write(tmp_path)), QUICK, silent))
+    assert "&lt;script&gt;alert(1)" in found
+    assert "<script>alert" not in found
 
 
 def test_a_folder_with_little_in_it_is_still_answered(tmp_path: Path) -> None:
-    data = universe(wallets=1, markets=2, skill=0.0).write(tmp_path / "data")
-    found = run(data, tmp_path / "out", QUICK, silent)
+    data = universe(wallets=1, markets=2, skill=0.0).write(tmp_path)
+    found = study(read_inputs(data), QUICK, silent)
     assert found.verdict.answer == "no"
     assert found.copier is None
     assert "too few wallets" in found.verdict.sentence
