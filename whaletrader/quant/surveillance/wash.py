@@ -4,10 +4,11 @@ Owns the method of Victor and Weintraud (2021), "Detecting and quantifying wash 
 decentralized cryptocurrency exchanges", section 4: wallets that trade in a circle are strongly
 connected components of the graph of a market's trades, and a set of trades within a window in
 which each member's position returns to where it was, to within a margin of the mean trade, is
-wash; windows of an hour, a day and a week in turn. Two things are added, because in a
-prediction market everybody trades with a few market makers: an edge counts only where each
-side does a good part of its volume with the other, and a ring only if it repeats. Called by
-discovery's studies and the lab. Needs networkx.
+wash; windows of an hour, a day and a week in turn. Three things are added: any run of trades may
+balance, not only one from the window's start, so that a leg left out hides nothing else; and
+because in a prediction market everybody trades with a few market makers, an edge counts only
+where each side does a good part of its volume with the other, and a ring only if it repeats.
+Called by discovery's studies and the lab. Needs networkx.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 HOUR_S, DAY_S, WEEK_S = 3_600, 86_400, 604_800
+# Trades of one component in one window that are searched: the work grows with their square.
+RUN_TRADES_MAX = 500
 
 
 class Ring(StrEnum):
@@ -157,10 +160,9 @@ def _balanced_sets(
         if not 2 <= len(component) <= limits.wallets_max:
             continue
         members = np.array(sorted(component))
-        is_inside = np.isin(matches.buyer[places], members) & np.isin(
-            matches.seller[places], members
-        )
-        found = _longest_balanced(matches, places[is_inside], members, limits.margin)
+        buys, sells = (np.isin(it[places], members) for it in (matches.buyer, matches.seller))
+        inside = places[buys & sells][:RUN_TRADES_MAX]
+        found = _balanced(matches, inside, members, limits.margin)
         if found:
             yield tuple(members.tolist()), found
 
@@ -180,20 +182,42 @@ def _is_mutual(matches: Matches, places: Ints, group: Ints, share_min: float) ->
     return enough
 
 
-def _longest_balanced(matches: Matches, places: Ints, members: Ints, margin: float) -> list[int]:
-    """The longest run from the first trade on after which every member is back where it was."""
+def _balanced(matches: Matches, places: Ints, members: Ints, margin: float) -> list[int]:
+    """Runs of trades after which every member is back where it was, longest first, all of them."""
     if len(places) < 2:
         return []
     buyer = np.searchsorted(members, matches.buyer[places])
     seller = np.searchsorted(members, matches.seller[places])
-    steps = np.zeros((len(places), len(members)))
     rows = np.arange(len(places))
-    np.add.at(steps, (rows, buyer), matches.size[places])
-    np.add.at(steps, (rows, seller), -matches.size[places])
-    missed = np.abs(np.cumsum(steps, axis=0)).max(axis=1)
-    mean = np.cumsum(matches.size[places]) / (rows + 1)
-    ends = np.flatnonzero(missed[1:] <= margin * mean[1:]) + 1
-    return [int(it) for it in places[: ends[-1] + 1]] if ends.size else []
+    steps = np.zeros((len(places) + 1, len(members)))
+    np.add.at(steps, (rows + 1, buyer), matches.size[places])
+    np.add.at(steps, (rows + 1, seller), -matches.size[places])
+    held = np.cumsum(steps, axis=0)
+    sizes = np.concatenate([[0.0], np.cumsum(matches.size[places])])
+    found: list[int] = []
+    parts = [(0, len(places))]
+    while parts:
+        start, end = parts.pop()
+        run = _longest_run(held[start : end + 1], sizes[start : end + 1], margin)
+        if run is not None:
+            first, last = start + run[0], start + run[1]
+            found += places[first:last].tolist()
+            parts += [(start, first), (last, end)]
+    return sorted(found)
+
+
+def _longest_run(held: Floats, sizes: Floats, margin: float) -> tuple[int, int] | None:
+    """The first of the longest runs [i, j) of at least two trades that changes nobody's position.
+
+    `held` (k + 1, members) and `sizes` (k + 1,) are what was held and traded before each trade.
+    """
+    for length in range(len(sizes) - 1, 1, -1):
+        missed = np.abs(held[length:] - held[:-length]).max(axis=1)
+        mean = (sizes[length:] - sizes[:-length]) / length
+        balanced = np.flatnonzero(missed <= margin * mean)
+        if balanced.size:
+            return int(balanced[0]), int(balanced[0]) + length
+    return None
 
 
 def _is_inside(

@@ -62,6 +62,14 @@ def test_the_balanced_beginning_counts_and_the_rest_does_not() -> None:
     assert report.is_wash.tolist() == [True] * 8 + [False]
 
 
+def test_a_leg_left_out_hides_nothing_but_its_own_pair() -> None:
+    rows = [row for number in range(5) for row in there_and_back(1, 2, 1, size=100.0 + number)]
+    rows = [(b, s, m, x, 50.0 * place) for place, (b, s, m, x, _) in enumerate(rows)]
+    del rows[1]
+    report = find_wash(matches(*rows))
+    assert report.is_wash.tolist() == [False] + [True] * 8
+
+
 def test_within_the_margin_and_just_beyond_it() -> None:
     def off_by(share: float) -> bool:
         rows = there_and_back(1, 2, 3)
