@@ -276,7 +276,5 @@ async def test_html_from_a_gateway_is_no_refusal_whatever_its_status(
     scripted: Scripted, venue: PolymarketVenue
 ) -> None:
     for status in (500, 502, 503, 520):
-        error = await answered(
-            venue, scripted, status, "<html>no", content_type="text/html"
-        )
+        error = await answered(venue, scripted, status, "<html>no", content_type="text/html")
         assert type(error) is OutcomeUnknown

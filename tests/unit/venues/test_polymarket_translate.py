@@ -121,8 +121,8 @@ def test_a_trade_may_fill_several_of_our_orders() -> None:
     [
         ("MATCHED", FillState.PROVISIONAL),
         ("TRADE_STATUS_MATCHED_NOT_BROADCASTED", FillState.PROVISIONAL),
-        ("MINED", FillState.PROVISIONAL),
-        ("RETRYING", FillState.PROVISIONAL),
+        ("MINED", FillState.MINED),
+        ("TRADE_STATUS_RETRYING", FillState.RETRYING),
         ("CONFIRMED", FillState.CONFIRMED),
         ("TRADE_STATUS_FAILED", FillState.FAILED),
     ],
@@ -130,7 +130,7 @@ def test_a_trade_may_fill_several_of_our_orders() -> None:
 def test_only_confirmed_and_failed_are_final(word: str, state: FillState) -> None:
     [fill] = fills(row([leg(THEIRS, "0.5", "10")], status=word))
     assert fill.state is state
-    assert fill.state.is_final == (state is not FillState.PROVISIONAL)
+    assert fill.state.is_final == (state in (FillState.CONFIRMED, FillState.FAILED))
 
 
 @pytest.mark.parametrize("legs", [[], [leg(THEIRS, "0.5", "3")]])

@@ -43,8 +43,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES: Final = {
     "MATCHED": FillState.PROVISIONAL,
     "MATCHED_NOT_BROADCASTED": FillState.PROVISIONAL,
-    "MINED": FillState.PROVISIONAL,
-    "RETRYING": FillState.PROVISIONAL,
+    "MINED": FillState.MINED,
+    "RETRYING": FillState.RETRYING,
     "CONFIRMED": FillState.CONFIRMED,
     "FAILED": FillState.FAILED,
 }
