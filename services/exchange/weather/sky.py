@@ -48,6 +48,8 @@ class Occasion:
     now_ns: int
     endpoint: str = ""
     account: str = ""
+    # The parties of a trade beside the one named above.
+    others: frozenset[str] = frozenset()
     markets: frozenset[str] = frozenset()
     channel: str = ""
     status: str = ""
@@ -186,7 +188,11 @@ def _fits(rule: Rule, occasion: Occasion) -> bool:
     return (
         (not endpoints or any(_covers(pattern, occasion.endpoint) for pattern in endpoints))
         and (not channels or occasion.channel in channels)
-        and (not rule.accounts or occasion.account in rule.accounts)
+        and (
+            not rule.accounts
+            or occasion.account in rule.accounts
+            or bool(occasion.others & set(rule.accounts))
+        )
         and (not rule.markets or bool(occasion.markets & set(rule.markets)))
         and (not rule.statuses or occasion.status in rule.statuses)
     )

@@ -118,21 +118,21 @@ def trade_row(entry: Entry) -> dict[str, Any]:
 def activity_rows(request: Request, kinds: set[str]) -> list[dict[str, Any]]:
     """Return an account's trades and chain operations of some kinds (empty: all), newest first."""
     user = required_user(request)
-    rows = []
+    rows: list[tuple[int, dict[str, Any]]] = []
     if not kinds or "TRADE" in kinds:
-        rows = [
-            {**trade_row(e), "type": "TRADE", "usdc_size": usdc(e)} for e in entries_of(request)
-        ]
+        for entry in entries_of(request):
+            row = {**trade_row(entry), "type": "TRADE", "usdc_size": usdc(entry)}
+            rows.append((entry.trade.match_ns, row))
     conditions = conditions_of(request)
     start, end = number(request, "start", 0), number(request, "end", 1 << 40)
     venue = venue_of(request)
     for act in venue.exchange.activity(user):
         fits = not conditions or act.condition_id in conditions
         if (not kinds or act.kind.value in kinds) and fits and start <= act.at_ns // NS <= end:
-            rows.append(_activity_row(venue, act))
+            rows.append((act.at_ns, _activity_row(venue, act)))
     is_ascending = request.query_params.get("sort_direction", "DESC").upper() == "ASC"
-    rows.sort(key=lambda row: row["timestamp"], reverse=not is_ascending)
-    return rows
+    rows.sort(key=lambda row: row[0], reverse=not is_ascending)
+    return [row for _, row in rows]
 
 
 def usdc(entry: Entry) -> float:

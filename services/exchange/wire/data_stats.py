@@ -81,7 +81,7 @@ async def live_volume(request: Request) -> Response:
         for m in found
     ]
     total = sum(volumes[m.condition_id] for m in found) / MICRO
-    return ok({"data": [{"taker_volume_total": total, "conditions": rows}]})
+    return ok({"data": {"taker_volume_total": total, "conditions": rows}})
 
 
 async def live_volume_v1(request: Request) -> Response:

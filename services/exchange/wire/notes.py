@@ -124,7 +124,6 @@ def _order_payload(order: Order, trade_id: str, transaction: str) -> dict[str, A
         "market_slug": order.market.slug,
         "matched_size": plain(order.matched_micro),
         "order_id": terms.order_id,
-        "order_type": terms.order_type.value,
         "original_size": plain(order.size_micro),
         "outcome": order.market.tokens[order.index].outcome,
         "outcome_index": order.index,
@@ -136,7 +135,7 @@ def _order_payload(order: Order, trade_id: str, transaction: str) -> dict[str, A
         "side": terms.side.value,
         "trade_id": trade_id,
         "transaction_hash": transaction,
-        "type": order.status.value,
+        "type": terms.order_type.value,
     }
 
 
@@ -152,7 +151,6 @@ def _leg_payload(trade: Trade, leg: Leg) -> dict[str, Any]:
         "market_slug": market.slug,
         "matched_size": plain(leg.size_micro),
         "order_id": leg.order_id,
-        "order_type": "",
         "original_size": plain(leg.size_micro),
         "outcome": market.tokens[leg.index].outcome,
         "outcome_index": leg.index,
@@ -164,7 +162,7 @@ def _leg_payload(trade: Trade, leg: Leg) -> dict[str, Any]:
         "side": leg.side.value,
         "trade_id": trade.trade_id,
         "transaction_hash": "",
-        "type": trade.status.value,
+        "type": leg.terms.order_type.value,
     }
 
 

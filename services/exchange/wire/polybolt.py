@@ -98,21 +98,17 @@ def _on_text(venue: Venue, subscriber: PriceSubscriber, text: str) -> None:
     rid = ""
     try:
         if len(text) > FRAME_BYTES_MAX:
-            raise _Refused("frame_too_large")
+            raise _Refused("bad_op")
         try:
             frame = msgspec.json.decode(text)
         except msgspec.DecodeError as error:
-            raise _Refused("bad_frame") from error
+            raise _Refused("bad_op") from error
         if not isinstance(frame, dict):
-            raise _Refused("bad_frame")
+            raise _Refused("bad_op")
         rid = str(frame.get("rid", ""))
-        subscriber.send({"op": _answer(venue, subscriber, frame), "rid": rid})
+        _answer(venue, subscriber, frame, rid)
     except _Refused as refused:
         subscriber.send({"op": "error", "rid": rid, "code": refused.code})
-        return
-    if frame.get("op") == "subscribe":
-        for key in _keys(frame):
-            _snapshot(venue, subscriber, key)
 
 
 class _Refused(Exception):
@@ -121,55 +117,65 @@ class _Refused(Exception):
         self.code = code
 
 
-def _answer(venue: Venue, subscriber: PriceSubscriber, frame: dict[str, Any]) -> str:
-    """Carry a request out; return the word of its acknowledgement."""
-    match frame.get("op"):
-        case "auth":
-            _log_in(venue, subscriber, frame)
-            return "authed"
-        case "subscribe":
-            keys = _keys(frame)
-            if not subscriber.is_known and any(key[0] not in PUBLIC_CHANNELS for key in keys):
-                raise _Refused("unauthorized")
-            if len(subscriber.keys | keys) > SUBSCRIPTIONS_MAX:
-                raise _Refused("too_many_subscriptions")
-            subscriber.keys |= keys
-            return "subscribed"
-        case "unsubscribe":
-            subscriber.keys -= _keys(frame)
-            return "unsubscribed"
-        case _:
-            raise _Refused("unknown_op")
+def _answer(venue: Venue, subscriber: PriceSubscriber, frame: dict[str, Any], rid: str) -> None:
+    """Carry a request out and acknowledge it; of subscriptions each on its own, in order."""
+    op = frame.get("op")
+    if op == "auth":
+        _log_in(venue, subscriber, frame)
+        subscriber.send({"op": "authed", "rid": rid})
+    elif op == "ping":
+        subscriber.send({"op": "pong", "rid": rid})
+    elif op in ("subscribe", "unsubscribe"):
+        wished = frame.get("subscriptions")
+        for row in wished if isinstance(wished, list) else [frame]:
+            channel = row.get("channel") if isinstance(row, dict) else None
+            said = {"rid": rid} if channel is None else {"rid": rid, "channel": channel}
+            try:
+                key = _key(row)
+                if op == "unsubscribe":
+                    subscriber.keys.discard(key)
+                    subscriber.send({"op": "unsubscribed", **said})
+                else:
+                    _subscribe(subscriber, key)
+                    subscriber.send({"op": "subscribed", **said})
+                    _snapshot(venue, subscriber, key)
+            except _Refused as refused:
+                subscriber.send({"op": "error", "code": refused.code, **said})
+    else:
+        raise _Refused("bad_op")
+
+
+def _subscribe(subscriber: PriceSubscriber, key: Key) -> None:
+    if not subscriber.is_known and key[0] not in PUBLIC_CHANNELS:
+        raise _Refused("auth_required")
+    if len(subscriber.keys | {key}) > SUBSCRIPTIONS_MAX:
+        raise _Refused("sub_limit")
+    subscriber.keys.add(key)
 
 
 def _log_in(venue: Venue, subscriber: PriceSubscriber, frame: dict[str, Any]) -> None:
     subscriber.logins += 1
     if subscriber.logins > LOGINS_MAX:
-        raise _Refused("too_many_auth_attempts")
+        raise _Refused("auth_attempts")
     auth = frame.get("auth")
     parts = auth if isinstance(auth, dict) else {}
     names = ("apiKey", "secret", "passphrase")
     if venue.keys.find(*(str(parts.get(name)) for name in names)) is None:
-        raise _Refused("invalid_credentials")
+        raise _Refused("auth_invalid")
     subscriber.is_known = True
 
 
-def _keys(frame: dict[str, Any]) -> set[Key]:
-    wished = frame.get("subscriptions")
-    rows = wished if isinstance(wished, list) else [frame]
-    keys = set()
-    for row in rows:
-        channel = row.get("channel") if isinstance(row, dict) else None
-        wanted = row.get("filter") if isinstance(row, dict) else None
-        if channel not in CHANNELS or not isinstance(wanted, dict):
-            raise _Refused("unknown_channel")
-        name = str(wanted.get("asset_id" if channel == "price.polymarket" else "symbol", ""))
-        if channel.startswith("price.crypto") and coin_of(name) is None:
-            raise _Refused("unknown_symbol")
-        if channel == "price.crypto.twap" and wanted.get("window_seconds", TWAP_S) != TWAP_S:
-            raise _Refused("unknown_window")
-        keys.add((channel, name if channel == "price.polymarket" else name.lower()))
-    return keys
+def _key(row: Any) -> Key:
+    channel = row.get("channel") if isinstance(row, dict) else None
+    wanted = row.get("filter") if isinstance(row, dict) else None
+    if channel not in CHANNELS or not isinstance(wanted, dict):
+        raise _Refused("bad_channel")
+    name = str(wanted.get("asset_id" if channel == "price.polymarket" else "symbol", ""))
+    is_crypto = channel.startswith("price.crypto")
+    is_other_window = wanted.get("window_seconds", TWAP_S) != TWAP_S
+    if (is_crypto and coin_of(name) is None) or (channel.endswith(".twap") and is_other_window):
+        raise _Refused("bad_filter")
+    return channel, name if channel == "price.polymarket" else name.lower()
 
 
 def _snapshot(venue: Venue, subscriber: PriceSubscriber, key: Key) -> None:

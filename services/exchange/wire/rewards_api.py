@@ -102,7 +102,7 @@ async def rebates(request: Request) -> Response:
         raise WireError(400, "maker_address is required")
     rows = [
         {
-            "date": rebate.day,
+            "date": day,
             "condition_id": rebate.condition_id,
             "asset_address": COLLATERAL,
             "maker_address": rebate.maker,

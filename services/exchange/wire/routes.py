@@ -30,6 +30,7 @@ from whaletrader.services.exchange.wire import (
     polybolt,
     relayer,
     rewards_api,
+    rpc,
     rtds,
     sockets,
     weather_api,
@@ -185,6 +186,7 @@ RELAYER: Final[Rows] = (
     ("GET /relayer/relay-payload", relayer.payload),
     ("GET /relayer/v1/account/transactions/params", relayer.payload),
     ("POST /relayer/submit", relayer.submit),
+    ("POST /rpc", rpc.rpc),
     ("GET /relayer/transaction", relayer.transaction),
     ("GET /relayer/v1/account/transactions/{transaction_id}", relayer.account_transaction),
 )

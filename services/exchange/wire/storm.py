@@ -11,7 +11,6 @@ import contextlib
 from typing import Any, Final
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,15 +66,17 @@ class Storm:
         )
         strikes = venue.sky.strikes(REQUEST_EFFECTS, occasion)
         again = _Again(body, receive)
-        await self._through(strikes, (scope, again.receive, send))
+        await self._through(strikes, body, (scope, again.receive, send))
 
-    async def _through(self, strikes: list[Strike], asked: tuple[Scope, Receive, Send]) -> None:
+    async def _through(
+        self, strikes: list[Strike], body: bytes, asked: tuple[Scope, Receive, Send]
+    ) -> None:
         scope, receive, send = asked
         for strike in strikes:
             if strike.rule.effect is Effect.LATENCY:
                 await asyncio.sleep(strike.jittered_ms / 1_000)
         for strike in strikes:
-            refusal = await self._refusal(strike, scope, receive)
+            refusal = _refusal(strike, scope, body)
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
@@ -97,22 +98,24 @@ class Storm:
             await _hold(after.rule.hold_ms, receive)
             await _cut(send)
 
-    async def _refusal(self, strike: Strike, scope: Scope, receive: Receive) -> Response | None:
-        match strike.rule.effect:
-            case Effect.ERROR:
-                return _error(strike)
-            case Effect.RATE_LIMIT:
-                return too_many(strike.rule.retry_after_s * NS)
-            case Effect.DISABLED:
-                return ok({"error": DISABLED}, 503)
-            case Effect.CANCEL_ONLY:
-                return ok({"error": CANCEL_ONLY}, 503)
-            case Effect.RESTART if not strike.is_after_restart:
-                return ok({"error": RESTARTING}, 425)
-            case Effect.RESTART | Effect.POST_ONLY:
-                if scope["path"] in ("/order", "/orders") and scope["method"] == "POST":
-                    return _post_only(strike, await Request(scope, receive).body())
-        return None
+
+def _refusal(strike: Strike, scope: Scope, body: bytes) -> Response | None:
+    """Return the answer that takes the place of the application's, if any."""
+    match strike.rule.effect:
+        case Effect.ERROR:
+            return _error(strike)
+        case Effect.RATE_LIMIT:
+            return too_many(strike.rule.retry_after_s * NS)
+        case Effect.DISABLED:
+            return ok({"error": DISABLED}, 503)
+        case Effect.CANCEL_ONLY:
+            return ok({"error": CANCEL_ONLY}, 503)
+        case Effect.RESTART if not strike.is_after_restart:
+            return ok({"error": RESTARTING}, 425)
+        case Effect.RESTART | Effect.POST_ONLY:
+            if scope["path"] in ("/order", "/orders") and scope["method"] == "POST":
+                return _post_only(strike, body)
+    return None
 
 
 class _Again:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from whaletrader.services.exchange.weather.rules import BadWeather, Effect, Forecast, Rule
+from whaletrader.services.exchange.wire import trade_weather
 from whaletrader.services.exchange.wire.account import stop_heartbeats
 from whaletrader.services.exchange.wire.answers import WireError, number, ok
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
@@ -28,6 +29,7 @@ async def set_weather(request: Request) -> Response:
         venue.sky.set(wanted, venue.wall_ns())
     except (msgspec.DecodeError, BadWeather) as error:
         raise WireError(400, str(error)) from error
+    trade_weather.apply(venue)
     strike_by_itself(venue)
     return ok({"seed": venue.sky.seed, "rules": venue.sky.view()})
 
@@ -36,6 +38,7 @@ async def clear_weather(request: Request) -> Response:
     """Clear the sky; the log of what it did is gone too."""
     venue = venue_of(request)
     venue.sky.set(Forecast(), venue.wall_ns())
+    trade_weather.apply(venue)
     return ok({"seed": venue.sky.seed, "rules": []})
 
 

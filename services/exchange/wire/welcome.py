@@ -18,7 +18,7 @@ local = create_environment(name="local", config=replace(
     clob_url="{url}", gamma_url="{url}/gamma", data_url="{url}/data-api",
     relayer_url="{url}/relayer",
     clob_market_ws_url="{streams}/ws/market", clob_user_ws_url="{streams}/ws/user",
-    rtds_ws_url="{streams}/rtds", realtime_ws_url="{streams}/polybolt",
+    rpc_url="{url}/rpc", rtds_ws_url="{streams}/rtds", realtime_ws_url="{streams}/polybolt",
 ))
 
 async def main(key: str, address: str) -> None:
@@ -85,6 +85,7 @@ def hosts(url: str) -> dict[str, str]:
         "gamma": f"{url}/gamma",
         "data api": f"{url}/data-api",
         "relayer": f"{url}/relayer",
+        "polygon rpc": f"{url}/rpc",
         "geoblock": f"{url}/api/geoblock",
         "market ws": f"{streams}/ws/market",
         "user ws": f"{streams}/ws/user",

@@ -87,13 +87,20 @@ class Rig:
                 relayer_url=f"{self.url}/relayer",
                 clob_market_ws_url=f"{streams}/ws/market",
                 clob_user_ws_url=f"{streams}/ws/user",
+                rtds_ws_url=f"{streams}/rtds",
+                realtime_ws_url=f"{streams}/polybolt",
+                sports_ws_url=f"{streams}/sports",
+                rpc_url=f"{self.url}/rpc",
+                relayer_poll_frequency_ms=20,
             ),
         )
 
     @contextlib.asynccontextmanager
-    async def client(self, key: str, wallet: str | None) -> AsyncIterator[AsyncSecureClient]:
+    async def client(
+        self, key: str, wallet: str | None, **extra: Any
+    ) -> AsyncIterator[AsyncSecureClient]:
         made = await AsyncSecureClient.create(
-            private_key=key, wallet=wallet, environment=self.environment()
+            private_key=key, wallet=wallet, environment=self.environment(), **extra
         )
         async with made:
             yield made
