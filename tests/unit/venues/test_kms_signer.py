@@ -1,7 +1,6 @@
 """A key in KMS signs what a local key signs: the same addresses, forms and refusals.
 
-moto plays KMS. It signs SHA-256 of what it is given even when told that it is a digest already;
-real KMS does not, so `digest_aware` takes that one step out of it.
+moto plays KMS; `playing_kms` says what it does otherwise.
 """
 
 import logging
@@ -9,14 +8,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import coincurve
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
-    Prehashed,
     decode_dss_signature,
     encode_dss_signature,
 )
@@ -24,9 +19,8 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
-from moto.kms.utils import ECDSAPrivateKey
 
+from tests.contract.venues.kms_play import playing_kms
 from whaletrader.venues.errors import SignerFailed, VenueUnavailable
 from whaletrader.venues.polymarket.kms_signer import (
     CLIENT_CONFIG,
@@ -41,16 +35,9 @@ DIGEST = keccak(text="an order")
 
 
 @pytest.fixture
-def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-
-    def digest_aware(self: ECDSAPrivateKey, message: bytes, signing_algorithm: str) -> bytes:
-        return self.private_key.sign(message, ec.ECDSA(Prehashed(hashes.SHA256())))
-
-    monkeypatch.setattr(ECDSAPrivateKey, "sign", digest_aware)
-    with mock_aws():
-        yield boto3.client("kms", region_name="eu-central-1")
+def kms() -> Iterator[Any]:
+    with playing_kms() as client:
+        yield client
 
 
 def made(kms: Any, spec: str = "ECC_SECG_P256K1", usage: str = "SIGN_VERIFY") -> str:
