@@ -139,15 +139,13 @@ def _together(desk: Desk) -> tuple[int, int]:
         return 0, 0
     weights /= weights.sum()
     matrix = np.eye(len(names))
-    views, between = desk.views, desk.marks.correlations.between
+    views, with_each = desk.views, desk.marks.correlations.with_each
     topics = [market.topic if (market := views.markets.get(name)) else name for name in names]
     for i, one in enumerate(names):
+        known = with_each(one, names[:i], views.bars)
         for j in range(i):
-            if topics[i] == topics[j]:
-                value = 1.0
-            else:
-                pair = (one, views.bars.get(one)), (names[j], views.bars.get(names[j]))
-                value = between(*pair) / MICRO
+            is_one_bet = topics[i] == topics[j]
+            value = 1.0 if is_one_bet else known.get(names[j], 0) / MICRO
             matrix[i, j] = matrix[j, i] = value
     pairs = float(weights @ matrix @ weights) - float((weights**2).sum())
     mean = pairs / (1 - float((weights**2).sum()))

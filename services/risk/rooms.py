@@ -6,6 +6,7 @@ what a buy may cost; verdict.py sizes by it and holds the result against every o
 
 from dataclasses import dataclass
 
+from whaletrader.domain.money import MICRO
 from whaletrader.schemas import common_pb2, risk_pb2
 from whaletrader.services.risk.desk import Desk
 from whaletrader.services.risk.limits import share
@@ -92,15 +93,12 @@ def group_limit(desk: Desk) -> int:
 
 def correlation_with(desk: Desk, condition_id: str, market: Market) -> dict[str, int]:
     """Return the correlation, in millionths and without sign, with each market that is held."""
-    views, between = desk.views, desk.marks.correlations.between
-    siblings = desk.state.by_topic.get(market.topic, {})
-    mine = (condition_id, views.bars.get(condition_id))
-    found = {}
-    for other in desk.state.by_market:
-        if other == condition_id or other in siblings:
-            found[other] = 1_000_000
-        elif mine[1] is not None and (theirs := views.bars.get(other)) is not None:
-            found[other] = abs(between(mine, (other, theirs)))
+    state = desk.state
+    found = desk.marks.correlations.with_each(condition_id, state.by_market, desk.views.bars)
+    found = {other: abs(correlation) for other, correlation in found.items()}
+    found.update(dict.fromkeys(state.by_topic.get(market.topic, {}), MICRO))
+    if condition_id in state.by_market:
+        found[condition_id] = MICRO
     return found
 
 

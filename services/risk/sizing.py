@@ -62,6 +62,14 @@ def kelly_stake(
 def largest_size(market: Market, price_micro: int, budget_micro: int) -> int:
     """Return the largest size in whole lots whose reserve is within the budget, or 0."""
     low, high = 0, max(0, budget_micro) * MICRO // price_micro // LOT_MICRO
+    # Price and fee of a share lead close to the answer; most often it lies between these two.
+    dearest = cost_per_share(market, min(price_micro, MICRO // 2)) - min(price_micro, MICRO // 2)
+    near = (budget_micro - ROUNDING_SLACK_MICRO) * MICRO // (price_micro + dearest) // LOT_MICRO
+    if 0 < near < high:
+        if reserve_for(market, price_micro, (near + 2) * LOT_MICRO) > budget_micro:
+            high = min(high, near + 1)
+        if reserve_for(market, price_micro, near * LOT_MICRO) <= budget_micro:
+            low = near
     # The reserve grows with the size, so the answer is found by halving: 40 steps at most.
     while low < high:
         middle = (low + high + 1) // 2
