@@ -87,6 +87,18 @@ def test_a_customer_of_a_busy_market_maker_is_no_ring() -> None:
     assert not find_wash(matches(*rows)).is_wash.any()
 
 
+def test_a_maker_whom_all_trade_with_does_not_hide_a_ring() -> None:
+    rows = there_and_back(1, 2, 3)
+    for day in range(3):
+        for place, wallet in enumerate([1, 2, *range(20, 32)]):
+            # In and half out again: through the maker all are one component.
+            at = day * DAY_S + 20.0 * place
+            rows += [(wallet, 9, 0, 20.0, at), (9, wallet, 0, 10.0, at + 300.0)]
+    report = find_wash(matches(*rows))
+    assert [ring.wallets for ring in report.rings] == [(1, 2)]
+    assert report.is_wash.tolist() == [True] * 6 + [False] * (len(rows) - 6)
+
+
 def test_a_few_trades_are_no_habit() -> None:
     assert find_wash(matches(*there_and_back(1, 2, 2))).rings == ()
     assert len(find_wash(matches(*there_and_back(1, 2, 2)), WashRules(trades_min=4)).rings) == 1
