@@ -23,6 +23,7 @@ from whaletrader.runtime.log import Stored
 from whaletrader.runtime.logs.memory import MemoryLog
 from whaletrader.schemas import agent_pb2, common_pb2, order_pb2, risk_pb2
 from whaletrader.services.exchange.engine.exchange import Exchange as Engine
+from whaletrader.services.exchange.engine.model import Market
 from whaletrader.services.execution.transitions import Phase
 
 BUY: Final = common_pb2.SIDE_BUY
@@ -231,7 +232,13 @@ def positions_are_the_sum_of_fills(scene: Scene) -> Iterator[str]:
             sign = 1 if event.order.side == BUY else -1
             held[event.order.token_id] += sign * event.fill.size_micro
     account = scene.engine.state.ledger.account(WALLET)
-    at_venue = {token: size for token, size in account.positions.items() if size}
+    # A trade that settles after its market was decided is paid out only then.
+    late = {
+        token.token_id for market in unsettled_in_decided_markets(scene) for token in market.tokens
+    }
+    at_venue = {
+        token: size for token, size in account.positions.items() if size and token not in late
+    }
     ours = {token: size for token, size in held.items() if size}
     if ours != at_venue:
         yield f"by the log we hold {_differing(ours, at_venue)}, by the venue's books (second)"
@@ -243,10 +250,21 @@ def positions_are_the_sum_of_fills(scene: Scene) -> Iterator[str]:
         yield f"risk believes in {_differing(believed, at_venue)}, the venue's books (second)"
 
 
+def unsettled_in_decided_markets(scene: Scene) -> list[Market]:
+    """Return the decided markets in which a trade of ours is still on its way."""
+    return [
+        trade.market
+        for trade in scene.engine.state.trades_by_principal[WALLET]
+        if not trade.status.is_final and trade.market.condition_id in scene.transcript.winners
+    ]
+
+
 def cash_agrees_to_the_micro_unit(scene: Scene) -> Iterator[str]:
     """(4) Cash of the log, the venue, risk and attribution is one number; the ledger balances."""
     engine = scene.engine.state
     engine.ledger.check(engine.markets)
+    if unsettled_in_decided_markets(scene):
+        return
     cash = agents.CASH_MICRO
     payouts: Counter[str] = Counter()
     for event in scene.transcript.standing():

@@ -48,6 +48,14 @@ from whaletrader.venues.port import (
 WALLET = "0x00000000000000000000000000000000000000aa"
 _TYPES = {order_pb2.ORDER_TYPE_GTC: OrderType.GTC, order_pb2.ORDER_TYPE_GTD: OrderType.GTD}
 
+_FILL_STATES = {
+    TradeStatus.MATCHED: FillState.PROVISIONAL,
+    TradeStatus.RETRYING: FillState.RETRYING,
+    TradeStatus.MINED: FillState.MINED,
+    TradeStatus.CONFIRMED: FillState.CONFIRMED,
+    TradeStatus.FAILED: FillState.FAILED,
+}
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -248,7 +256,7 @@ def fills_of(trade: Trade, status: TradeStatus, at_ns: int) -> list[VenueFill]:
     """Return our parts in a trade, priced leg by leg as the money moved."""
 
     def fill(order_id: str, fill_id: str, money: tuple[int, int], *, is_taker: bool) -> VenueFill:
-        state = FillState.CONFIRMED if status.is_final else FillState.PROVISIONAL
+        state = _FILL_STATES[status]
         return VenueFill(
             order_id, trade.trade_id, fill_id, *money, is_taker, state, trade.match_ns, at_ns
         )

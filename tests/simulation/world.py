@@ -36,6 +36,7 @@ from whaletrader.runtime.logs.memory import MemoryLog
 from whaletrader.runtime.topics import TOPICS, TRADING_TOPICS, journal_topic
 from whaletrader.schemas import common_pb2, order_pb2, tape_pb2
 from whaletrader.services.exchange.engine.model import EngineSettings
+from whaletrader.services.exchange.engine.plans import SettlementWeather
 from whaletrader.services.feeds.tape_values import Window
 from whaletrader.venues.approval import VerifiedApproval
 from whaletrader.venues.errors import VenueUnavailable
@@ -72,6 +73,11 @@ class World:
         settle_ns = self.rng.choice((0, 0, 5, 900)) * NS_PER_S
         engine = EngineSettings(settle_mined_ns=settle_ns, settle_confirmed_ns=settle_ns)
         self.exchange = Exchange.opened(engine, agents.CASH_MICRO)
+        # Every second seed settlements fail now and then, and finished ones are told again.
+        if options.seed % 2:
+            self.exchange.engine.settlement_weather(
+                SettlementWeather(options.seed, fail_micro=100_000, repeat_micro=100_000)
+            )
         self.edges = agents.Edges(
             self.windows,
             self.exchange,
