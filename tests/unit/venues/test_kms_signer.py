@@ -34,7 +34,7 @@ from whaletrader.venues.polymarket.kms_signer import (
 DIGEST = keccak(text="an order")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def kms() -> Iterator[Any]:
     with playing_kms() as client:
         yield client

@@ -28,6 +28,7 @@ from whaletrader.venues.polymarket.credentials import (
     FileCredentials,
     SecretsManagerCredentials,
     parsed,
+    secrets_client,
 )
 from whaletrader.venues.polymarket.login import Login
 from whaletrader.venues.polymarket.order_hash import Account
@@ -99,21 +100,36 @@ async def test_a_good_file_is_read_whatever_else_it_holds(tmp_path: Path) -> Non
     assert found == parsed(GOOD, "here")
 
 
-@pytest.mark.parametrize("text", BROKEN)
-async def test_a_secret_that_holds_no_credentials(
-    text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_secret_that_holds_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
         client = boto3.client("secretsmanager", region_name="eu-central-1")
-        client.create_secret(Name="venue/api", SecretString=text)
-        with pytest.raises(VenueError) as raised:
-            await SecretsManagerCredentials(client, "venue/api").read()
-        silent(raised.value)
+        client.create_secret(Name="venue/api", SecretString="first")
+        for text in BROKEN:
+            client.put_secret_value(SecretId="venue/api", SecretString=text)
+            with pytest.raises(VenueError) as raised:
+                await SecretsManagerCredentials(client, "venue/api").read()
+            silent(raised.value)
         with pytest.raises(VenueError, match="ResourceNotFoundException") as raised:
             await SecretsManagerCredentials(client, "another").read()
         silent(raised.value)
+
+
+async def test_a_secret_is_fetched_in_silence_at_every_level(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client: Any = secrets_client("eu-central-1")
+        client.create_secret(Name="venue/api", SecretString=json.dumps(GOOD))
+        caplog.set_level(logging.DEBUG)
+        loud: Any = secrets_client("eu-central-1")
+        logging.getLogger("tests").debug("heard")
+        assert await SecretsManagerCredentials(loud, "venue/api").read() == parsed(GOOD, "here")
+    assert "heard" in caplog.text
+    assert CANARY not in caplog.text
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
@@ -190,14 +206,15 @@ async def test_the_official_client_holds_the_address_and_never_the_key() -> None
         await client.close()
 
 
-@pytest.mark.parametrize("name", ["botocore", "h2", "hpack", "httpcore", "websockets"])
-async def test_loggers_that_write_headers_and_frames_are_kept_above_debug(name: str) -> None:
-    child = logging.getLogger(f"{name}.some.module")
-    logging.getLogger(name).setLevel(logging.DEBUG)
+async def test_loggers_that_write_headers_and_frames_are_kept_above_debug() -> None:
+    names = ("botocore", "h2", "hpack", "httpcore", "websockets")
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
     account = Account(SIGNER.address, SIGNER.address)
     client = open_client(account, environment_at("http://127.0.0.1:9"), parsed(GOOD, "here"))
     await client.close()
-    assert not child.isEnabledFor(logging.DEBUG)
+    for name in names:
+        assert not logging.getLogger(f"{name}.some.module").isEnabledFor(logging.DEBUG)
 
 
 # -- settings ---------------------------------------------------------------------------------
@@ -334,7 +351,7 @@ def test_two_credentials_are_told_apart() -> None:
 
 @pytest.fixture(autouse=True)
 async def levels_restored() -> AsyncIterator[None]:
-    names = ("botocore", "h2", "hpack", "httpcore", "urllib3", "websockets")
+    names = ("boto3", "botocore", "h2", "hpack", "httpcore", "s3transfer", "urllib3", "websockets")
     before = {name: logging.getLogger(name).level for name in names}
     yield
     for name, level in before.items():

@@ -5,7 +5,6 @@ be named through its public API, its constructor wants the private key itself, w
 never gives and no client needs, and its user stream reconnects in silence.
 """
 
-import logging
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn, cast
 
@@ -27,6 +26,7 @@ from whaletrader.venues.errors import SignerFailed, VenueStop
 from whaletrader.venues.polymarket.credentials import ApiCredentials
 from whaletrader.venues.polymarket.order_hash import Account, Contracts
 from whaletrader.venues.polymarket.reads import PRODUCTION_GEOBLOCK, Hosts
+from whaletrader.venues.polymarket.wire_logs import keep_secrets_from_wire_logs
 
 # Signature types by the client's name of the wallet's kind.
 SIGNATURE_TYPES: Final = {"EOA": 0, "POLY_PROXY": 1, "GNOSIS_SAFE": 2, "DEPOSIT_WALLET": 3}
@@ -128,7 +128,7 @@ def open_client(
 
     Raises VenueStop as `wallet_type_of` does.
     """
-    _keep_secrets_from_wire_logs()
+    keep_secrets_from_wire_logs()
     return AsyncSecureClient._construct_for_wallet(
         signer=cast(LocalAccount, _KeyElsewhere(account.key_address)),
         wallet=account.maker,
@@ -171,14 +171,3 @@ class _KeyElsewhere:
         raise SignerFailed("the official client must not sign: orders are signed by the adapter")
 
     sign_message = unsafe_sign_hash = sign_transaction = sign_typed_data
-
-
-# At DEBUG these write headers, frames and bodies, and with them secrets, into the log.
-_WIRE_LOGS: Final = ("botocore", "h2", "hpack", "httpcore", "urllib3", "websockets")
-
-
-def _keep_secrets_from_wire_logs() -> None:
-    for name in _WIRE_LOGS:
-        logger = logging.getLogger(name)
-        if logger.getEffectiveLevel() < logging.INFO:
-            logger.setLevel(logging.INFO)

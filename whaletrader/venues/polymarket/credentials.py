@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from whaletrader.venues.errors import CredentialsRefused, VenueUnavailable
 from whaletrader.venues.polymarket.kms_signer import CLIENT_CONFIG, is_passing
+from whaletrader.venues.polymarket.wire_logs import keep_secrets_from_wire_logs
 
 FILE_BYTES_MAX: Final = 4_096
 _FIELDS: Final = ("apiKey", "secret", "passphrase")
@@ -119,6 +120,7 @@ def secrets_client(region: str = "", endpoint_url: str = "") -> SecretsClient:
     """Return boto3's client with bounded retries. Raises CredentialsRefused without a region."""
     import boto3
 
+    keep_secrets_from_wire_logs()
     try:
         client: SecretsClient = boto3.client(
             "secretsmanager",

@@ -9,7 +9,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import coincurve
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,6 +24,7 @@ from eth_utils.crypto import keccak
 
 from whaletrader.venues.errors import SignerFailed, VenueUnavailable
 from whaletrader.venues.polymarket.signer import require_fast_curve
+from whaletrader.venues.polymarket.wire_logs import keep_secrets_from_wire_logs
 
 KEY_SPEC: Final = "ECC_SECG_P256K1"
 ALGORITHM: Final = "ECDSA_SHA_256"
@@ -155,6 +155,7 @@ def kms_client(region: str = "", endpoint_url: str = "") -> KmsClient:
         import boto3
     except ModuleNotFoundError as error:
         raise SignerFailed("signing with KMS needs boto3: pip install boto3") from error
+    keep_secrets_from_wire_logs()
     try:
         client: KmsClient = boto3.client(
             "kms",
@@ -196,6 +197,9 @@ def recoverable(der: bytes, digest: bytes, point: bytes) -> bytes:
     s and n - s sign the same; EIP-2 and the venue's contracts take the lower half only. v says
     which of the two points with abscissa r was used: the one that gives our key back.
     """
+    require_fast_curve()
+    import coincurve
+
     try:
         r, s = decode_dss_signature(der)
     except ValueError as error:

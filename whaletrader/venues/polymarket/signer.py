@@ -6,7 +6,6 @@ order, which is worth more than the edge that is being traded.
 
 from typing import Final, Protocol
 
-import coincurve
 from eth_keys.backends.coincurve import is_coincurve_available
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -42,6 +41,9 @@ class LocalSigner:
     def __init__(self, private_key: SecretStr) -> None:
         """Take a key of 0x and 64 hex digits. Raises VenueStop without saying what it was."""
         require_fast_curve()
+        # Only here, so that without it the refusal above is what is seen.
+        import coincurve
+
         try:
             raw = bytes.fromhex(private_key.get_secret_value().strip().removeprefix("0x"))
             if len(raw) != _KEY_BYTES:
