@@ -13,19 +13,13 @@ How the null is made joint, each time so that luck is not made smaller than it i
   largest sum in convex order (Dhaene et al. 2002, "The concept of comonotonicity", theorem 7);
 - events are independent.
 
-So a wallet's profit is a sum of independent steps of uniforms. Its tail: exact by convolution
-while there are few outcomes, exact where everything was won, else the saddlepoint formula of
-Lugannani and Rice (1980), eq. 3.1, with the argument moved by half the median stake (the
-continuity correction of Daniels 1987, section 3, for equal stakes; for unequal ones it only makes
-the p-value larger).
+So a wallet's profit is a sum of independent steps of uniforms, whose tail step_sums knows.
 """
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr  # type: ignore[import-untyped]
 
 from whaletrader.quant.cluster_errors import clusters_within
 from whaletrader.quant.edge import Bets
@@ -39,16 +33,7 @@ from whaletrader.quant.ragged import (
     sums_by,
 )
 from whaletrader.quant.resampling import monte_carlo_p
-
-# A wallet with at most so many joint outcomes is convolved exactly.
-_OUTCOMES_MAX: Final = 4_096
-_NEWTON_STEPS_MAX: Final = 60
-# Newton stops when the mean is met to this share of a deviation.
-_MET: Final = 1e-10
-# Nearer to the mean than this many deviations the saddlepoint formula loses its digits.
-_NEAR: Final = 1e-3
-# Outcomes that differ by less than this share of the largest stake are one outcome.
-_SAME: Final = 1e-9
+from whaletrader.quant.step_sums import SAME, Steps, tails, variances
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +48,6 @@ class FairPrice:
     p_value_below: Floats
     profit: Floats
     deviation: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class _Steps:
-    """Independent blocks (wallet, event), each a step function of one uniform draw.
-
-    `length` and `value` (pieces,) with `block` (pieces,) and `owner` (blocks,) its wallet; blocks
-    in order of wallet. Values in units of the wallet's largest stake, `scale` (wallets,).
-    """
-
-    length: Floats
-    value: Floats
-    block: Ints
-    owner: Ints
-    scale: Floats
-    half_stake: Floats
-    wallets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +68,13 @@ def fair_price_p(bets: Bets, wallets: int) -> FairPrice:
     profit = sums_by(codes, bets.weight * bets.edge, wallets)
     steps = _steps_of(_legs_of(bets, codes), wallets)
     observed = divided(profit, steps.scale)
-    variance = _variance(steps)
-    above = _upper_tail(steps, observed - steps.half_stake, variance)
-    below = _upper_tail(_mirrored(steps), -observed - steps.half_stake, variance)
-    above = _at_the_top(steps, observed, above)
-    below = _at_the_top(_mirrored(steps), -observed, below)
-    _make_exact(steps, observed, above, below)
+    above, below = tails(steps, observed)
     has_bets = np.bincount(codes, weights=bets.weight, minlength=wallets) > 0
     return FairPrice(
         p_value=np.where(has_bets, above, np.nan),
         p_value_below=np.where(has_bets, below, np.nan),
         profit=np.where(has_bets, profit, np.nan),
-        deviation=np.where(has_bets, np.sqrt(variance) * steps.scale, np.nan),
+        deviation=np.where(has_bets, np.sqrt(variances(steps)) * steps.scale, np.nan),
     )
 
 
@@ -132,7 +95,7 @@ def fair_price_monte_carlo(
             chosen = np.searchsorted(ends, random.random(draws) * ends[-1], side="right")
             start = pieces.offsets[block]
             total += steps.value[start + np.minimum(chosen, len(ends) - 1)]
-        found[wallet] = monte_carlo_p((total >= observed[wallet] - _SAME).sum(), draws)
+        found[wallet] = monte_carlo_p((total >= observed[wallet] - SAME).sum(), draws)
     return found
 
 
@@ -152,7 +115,7 @@ def _legs_of(bets: Bets, codes: Ints) -> _Legs:
     return _Legs(markets.owners[side.owners], event[side.owners], weight, cost, is_aligned)
 
 
-def _steps_of(legs: _Legs, wallets: int) -> _Steps:
+def _steps_of(legs: _Legs, wallets: int) -> Steps:
     scale = np.zeros(wallets)
     np.maximum.at(scale, legs.owner, legs.weight)
     blocks = clusters_within(legs.owner, legs.event)
@@ -174,7 +137,7 @@ def _steps_of(legs: _Legs, wallets: int) -> _Steps:
     is_real = length > 0
     half = _median_stakes(legs.owner, stake, wallets) / 2
     pieces = (length[is_real], value[is_real], owner[is_real])
-    return _Steps(*pieces, blocks.owners, scale, half, wallets)
+    return Steps(*pieces, blocks.owners, scale, half, wallets)
 
 
 def _median_stakes(owner: Ints, stake: Floats, wallets: int) -> Floats:
@@ -184,156 +147,3 @@ def _median_stakes(owner: Ints, stake: Floats, wallets: int) -> Floats:
     middle = np.minimum(grouped.offsets[:-1] + grouped.counts // 2, max(len(stake) - 1, 0))
     values = grouped.values if len(stake) else np.zeros(1)
     return np.where(grouped.counts > 0, values[middle], 0.0)
-
-
-def _variance(steps: _Steps) -> Floats:
-    mean = sums_by(steps.block, steps.length * steps.value, len(steps.owner))
-    squares = sums_by(steps.block, steps.length * steps.value**2, len(steps.owner))
-    return sums_by(steps.owner, np.maximum(squares - mean**2, 0.0), steps.wallets)
-
-
-def _mirrored(steps: _Steps) -> _Steps:
-    return replace(steps, value=-steps.value)
-
-
-def _upper_tail(steps: _Steps, argument: Floats, variance: Floats) -> Floats:
-    """P(sum >= argument) by the saddlepoint; 1 or 0 beyond what is possible, nan without a bet."""
-    edges = _extremes(steps)
-    is_inside = (argument > edges[0]) & (argument < edges[1]) & (variance > 0)
-    tail = np.where(argument <= edges[0], 1.0, 0.0)
-    if is_inside.any():
-        point = _solved(steps, argument, variance, is_inside)
-        solved = _tail_at(steps, argument, variance, point)
-        tail = np.where(is_inside, np.clip(solved, 0.0, 1.0), tail)
-    return tail
-
-
-def _extremes(steps: _Steps) -> tuple[Floats, Floats]:
-    starts = np.flatnonzero(np.diff(steps.block, prepend=-1))
-    if not len(starts):
-        return np.zeros(steps.wallets), np.zeros(steps.wallets)
-    low = np.minimum.reduceat(steps.value, starts)
-    high = np.maximum.reduceat(steps.value, starts)
-    return (
-        sums_by(steps.owner, low, steps.wallets),
-        sums_by(steps.owner, high, steps.wallets),
-    )
-
-
-def _tilted(steps: _Steps, point: Floats) -> tuple[Floats, Floats, Floats]:
-    """Cumulant generating function of each wallet's sum at `point`, and its two derivatives."""
-    blocks = len(steps.owner)
-    exponent = point[steps.owner][steps.block] * steps.value
-    starts = np.flatnonzero(np.diff(steps.block, prepend=-1))
-    highest = np.maximum.reduceat(exponent, starts)
-    weight = steps.length * np.exp(exponent - highest[steps.block])
-    total = sums_by(steps.block, weight, blocks)
-    weighted = weight * steps.value
-    mean = sums_by(steps.block, weighted, blocks) / total
-    spread = sums_by(steps.block, weighted * steps.value, blocks) / total - mean**2
-    return (
-        sums_by(steps.owner, np.log(total) + highest, steps.wallets),
-        sums_by(steps.owner, mean, steps.wallets),
-        sums_by(steps.owner, np.maximum(spread, 0.0), steps.wallets),
-    )
-
-
-def _solved(
-    steps: _Steps, argument: Floats, variance: Floats, is_wanted: NDArray[np.bool_]
-) -> Floats:
-    """The saddlepoint K'(t) = argument of the wallets wanted: Newton, kept within a bracket."""
-    point = np.zeros(steps.wallets)
-    low, high = np.full(steps.wallets, -np.inf), np.full(steps.wallets, np.inf)
-    left = is_wanted.copy()
-    for _ in range(_NEWTON_STEPS_MAX):
-        part = _of_wallets(steps, left)
-        _, mean, spread = _tilted(part, point)
-        miss = np.where(left, argument - mean, 0.0)
-        left &= np.abs(miss) > _MET * np.sqrt(variance)
-        if not left.any():
-            break
-        low = np.where(left & (miss > 0), point, low)
-        high = np.where(left & (miss < 0), point, high)
-        # The derivative falls away in the tails: no step may do more than triple the point.
-        reach = 2 * np.maximum(np.abs(point), 1.0)
-        step = np.clip(divided(miss, np.maximum(spread, 1e-300)), -reach, reach)
-        moved = point + step
-        is_out = (moved <= low) | (moved >= high)
-        with np.errstate(invalid="ignore"):
-            moved = np.where(is_out, (low + high) / 2, moved)
-        point = np.where(left, moved, point)
-    return point
-
-
-def _of_wallets(steps: _Steps, is_kept: NDArray[np.bool_]) -> _Steps:
-    """The blocks of some wallets, under the same wallet codes."""
-    kept_block = is_kept[steps.owner]
-    if kept_block.all():
-        return steps
-    renumbered = np.cumsum(kept_block) - 1
-    kept_piece = kept_block[steps.block]
-    return replace(
-        steps,
-        length=steps.length[kept_piece],
-        value=steps.value[kept_piece],
-        block=renumbered[steps.block[kept_piece]],
-        owner=steps.owner[kept_block],
-    )
-
-
-def _tail_at(steps: _Steps, argument: Floats, variance: Floats, point: Floats) -> Floats:
-    cumulant, mean, spread = _tilted(steps, point)
-    root = np.sign(point) * np.sqrt(np.maximum(2 * (point * argument - cumulant), 0.0))
-    slope = point * np.sqrt(spread)
-    density = np.exp(-(root**2) / 2) / np.sqrt(2 * np.pi)
-    tail = ndtr(-root) + density * (divided(1.0, slope) - divided(1.0, root))
-    # Where Newton did not arrive, Chernoff's bound holds for any positive point.
-    is_met = np.abs(argument - mean) <= 1e-6 * np.sqrt(variance)
-    bound = np.exp(np.minimum(cumulant - point * argument, 0.0))
-    tail = np.where(is_met, tail, np.where(point > 0, bound, 1.0))
-    score = divided(argument - _tilted(steps, np.zeros_like(point))[1], np.sqrt(variance))
-    is_near = np.abs(score) < _NEAR
-    return np.where(is_near, _edgeworth(steps, score, variance), tail)
-
-
-def _edgeworth(steps: _Steps, score: Floats, variance: Floats) -> Floats:
-    """Normal tail with its correction for skewness, for arguments next to the mean."""
-    mean = sums_by(steps.block, steps.length * steps.value, len(steps.owner))
-    cubes = steps.length * (steps.value - mean[steps.block]) ** 3
-    third = sums_by(steps.owner, sums_by(steps.block, cubes, len(steps.owner)), steps.wallets)
-    skewness = np.nan_to_num(divided(third, variance**1.5))
-    density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
-    return np.asarray(ndtr(-score) + density * skewness / 6 * (score**2 - 1), np.float64)
-
-
-def _at_the_top(steps: _Steps, observed: Floats, tail: Floats) -> Floats:
-    """Replace the tail of wallets that won all there was to win by the chance of just that."""
-    blocks = len(steps.owner)
-    if not blocks:
-        return tail
-    starts = np.flatnonzero(np.diff(steps.block, prepend=-1))
-    high = np.maximum.reduceat(steps.value, starts)
-    is_best = steps.value >= high[steps.block] - _SAME
-    best = sums_by(steps.block, np.where(is_best, steps.length, 0.0), blocks)
-    chance = np.exp(sums_by(steps.owner, np.log(best), steps.wallets))
-    most = sums_by(steps.owner, high, steps.wallets)
-    return np.where(observed >= most - _SAME, np.minimum(chance, 1.0), tail)
-
-
-def _make_exact(steps: _Steps, observed: Floats, above: Floats, below: Floats) -> None:
-    """Replace the tails of wallets with few joint outcomes by their exact values."""
-    pieces = np.bincount(steps.block, minlength=len(steps.owner)).astype(np.float64)
-    outcomes = np.exp(sums_by(steps.owner, np.log(pieces), steps.wallets))
-    blocks = Ragged.by(steps.owner, np.arange(len(steps.owner), dtype=np.float64), steps.wallets)
-    first = np.concatenate([[0], np.cumsum(pieces)]).astype(np.int64)
-    is_exact = (outcomes <= _OUTCOMES_MAX + 0.5) & (blocks.counts > 0)
-    for wallet in np.flatnonzero(is_exact):
-        value, chance = np.zeros(1), np.ones(1)
-        for block in blocks.group(int(wallet)).astype(np.int64):
-            part = slice(first[block], first[block + 1])
-            value = np.add.outer(value, steps.value[part]).ravel()
-            chance = np.multiply.outer(chance, steps.length[part]).ravel()
-        is_above = value >= observed[wallet] - _SAME
-        is_below = value <= observed[wallet] + _SAME
-        above[wallet] = min(float(chance[is_above].sum()), 1.0)
-        below[wallet] = min(float(chance[is_below].sum()), 1.0)
