@@ -105,7 +105,7 @@ def test_wallets_are_tested_one_by_one_in_one_call() -> None:
 
 def test_under_the_null_a_small_p_value_is_as_rare_as_it_says() -> None:
     random = np.random.default_rng(7)
-    wallets, count = 600, 40
+    wallets, count = 300, 40
     for low, high in ((0.02, 0.06), (0.3, 0.7), (0.94, 0.98)):
         cost = random.uniform(low, high, wallets * count)
         codes = np.arange(wallets * count)
