@@ -32,6 +32,7 @@ from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy
 from whaletrader.services.execution.desk import Desk
 from whaletrader.services.execution.news import News
 from whaletrader.services.execution.performers import (
+    BookPerformer,
     CancelPerformer,
     Guards,
     ResolvePerformer,
@@ -39,6 +40,7 @@ from whaletrader.services.execution.performers import (
 )
 from whaletrader.services.execution.reconcile import Reconciler
 from whaletrader.services.execution.source import Rhythm, VenueSource
+from whaletrader.services.execution.working.terms import SINGLE, PhaseTerms, TacticSettings
 from whaletrader.services.feeds.agent import FeedsAgent
 from whaletrader.services.feeds.tape_values import TapeMarket, Window
 from whaletrader.services.intelligence.agent import IntelligenceAgent
@@ -84,7 +86,7 @@ SETTINGS: Final = RiskPolicy(
     time_to_end_s_min=0,
     # A tape does not know it beforehand.
     end_must_be_known=False,
-    approval_ttl_s=60,
+    approval_ttl_s=3_600,
     expiry_grace_s=60,
     measure_every_s=1_200,
     exit_cooldown_s=600,
@@ -96,6 +98,17 @@ DISCOVERY: Final = DiscoverySettings(
 # A little over one window of the synthetic tape.
 WORKING_NS: Final = 900 * 1_000_000_000
 GRACE_NS: Final = 15_000_000_000
+
+# Phases as long as the windows of the tape: an order is filled between two of them at the earliest.
+PHASED: Final = TacticSettings(
+    fixed=order_pb2.TACTIC_ADAPTIVE,
+    phases=(
+        PhaseTerms(WORKING_NS, 0, 1_000_000),
+        PhaseTerms(WORKING_NS, 20_000, 900_000),
+        PhaseTerms(WORKING_NS, 50_000, 750_000),
+    ),
+    retry_ns=GRACE_NS,
+)
 
 OnSubmit = Callable[[Process, VerifiedApproval, order_pb2.OrderAnnounced], Awaitable[None]]
 AskRisk = Callable[[Effect], Awaitable[Message | None]]
@@ -122,6 +135,8 @@ class Edges:
     # Whether a reconciliation at rest reads everything, as after a restart, or only what the
     # venue's news holds to be new.
     rereads_all: bool = False
+    # How execution works approved trades.
+    tactics: TacticSettings = SINGLE
     told: list[agent_pb2.NotifyPerson] = field(default_factory=list)
 
 
@@ -198,7 +213,11 @@ def roles(edges: Edges, *, is_eager: bool) -> dict[str, Role]:
             lambda _: Plugs({risk_pb2.TradeProposal: RiskLink(edges)}),
         ),
         Role("risk", lambda: RiskAgent(RISK, SIGNER.sign, SIGNER.key_id), plug_risk),
-        Role("execution", make_execution, lambda process: plug_execution(process, edges)),
+        Role(
+            "execution",
+            lambda: make_execution(edges.tactics),
+            lambda process: plug_execution(process, edges),
+        ),
         Role(
             "attribution",
             lambda: AttributionAgent(AttributionSettings(starting_cash_micro=CASH_MICRO)),
@@ -220,8 +239,10 @@ def make_following_orchestrator() -> OrchestratorAgent:
     )
 
 
-def make_execution() -> ExecutionAgent:
-    policy = ExecutionPolicy(lane=WALLET, working=Working(WORKING_NS), unknown_grace_ns=GRACE_NS)
+def make_execution(tactics: TacticSettings) -> ExecutionAgent:
+    policy = ExecutionPolicy(
+        lane=WALLET, working=Working(WORKING_NS), unknown_grace_ns=GRACE_NS, tactics=tactics
+    )
     return ExecutionAgent(policy, VERIFIER.verify, order_id_of)
 
 
@@ -272,6 +293,7 @@ def plug_execution(process: Process, edges: Edges) -> Plugs:
                 venue, reconciler, Guards(desk, VERIFIER.verify, clock.now_ns)
             ),
             order_pb2.ResolveOrder: ResolvePerformer(reconciler),
+            order_pb2.ReadBook: BookPerformer(venue),
             order_pb2.CancelOrder: CancelPerformer(venue, reconciler),
         },
         watcher=desk,

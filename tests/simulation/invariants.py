@@ -58,15 +58,18 @@ def every_venue_order_is_approved(scene: Scene) -> Iterator[str]:
         if announced is None:
             yield f"the venue has order {order_id}, which was never announced"
             continue
-        used[announced.order.approval_id] += 1
+        used[announced.order.approval_id] += order.matched_micro
+        if order.is_open:
+            used[announced.order.approval_id] += order.remaining_micro
         approval = scene.transcript.approvals.get(announced.order.approval_id)
         if approval is None:
             yield f"order {order_id} at the venue has no approval on the log"
             continue
         yield from not_covered(approval, announced)
-    for approval_id, count in used.items():
-        if count > 1:
-            yield f"approval {approval_id} was used for {count} orders"
+    for approval_id, size in used.items():
+        approval = scene.transcript.approvals.get(approval_id)
+        if approval is not None and size > approval.size_micro:
+            yield f"approval {approval_id} was used for {size} of {approval.size_micro}"
 
 
 def not_covered(approval: risk_pb2.ApprovedTrade, order: order_pb2.OrderAnnounced) -> Iterator[str]:
@@ -121,11 +124,10 @@ def money_at_stake(scene: Scene) -> Iterator[tuple[int, risk_pb2.ApprovedTrade]]
     A holding that was sold, or whose market is decided, counts no more.
     """
     transcript = scene.transcript
-    orders = {
-        event.order.approval_id: event
-        for events in transcript.announced.values()
-        for event in events.values()
-    }
+    orders: dict[str, list[order_pb2.OrderAnnounced]] = defaultdict(list)
+    for events in transcript.announced.values():
+        for event in events.values():
+            orders[event.order.approval_id].append(event)
     filled: Counter[str] = Counter()
     cost: Counter[str] = Counter()
     sold: Counter[tuple[str, str]] = Counter()
@@ -138,19 +140,27 @@ def money_at_stake(scene: Scene) -> Iterator[tuple[int, risk_pb2.ApprovedTrade]]
     for approval_id, approval in transcript.approvals.items():
         if approval.side != BUY or approval_id in transcript.refused:
             continue
-        order = orders.get(approval_id)
-        if order is None:
+        if approval_id in transcript.finished and approval_id not in orders:
+            continue
+        if approval_id not in orders:
             grace_ns = agents.SETTINGS.limits().expiry_grace_ns
             if scene.now_ns < approval.expires_ns + grace_ns:
                 yield notional(approval.limit_price_micro, approval.size_micro), approval
             continue
-        order_id = order.order.order_id
-        is_open = order_id not in transcript.closed
-        rest = order.order.size_micro - filled[order_id] if is_open else 0
-        at_stake = notional(order.order.price_micro, rest)
+        # An order may be off the book before its fills are settled: more than the approval leaves
+        # to be filled is never at stake.
+        left = approval.size_micro
+        at_stake = open_rest = price = 0
         is_held = approval.condition_id not in transcript.winners
-        if is_held and not sold[(approval.token_id, approval.leader)]:
-            at_stake += cost[order_id]
+        is_kept = is_held and not sold[(approval.token_id, approval.leader)]
+        for order in orders[approval_id]:
+            order_id = order.order.order_id
+            is_open = order_id not in transcript.closed
+            left -= filled[order_id]
+            at_stake += cost[order_id] if is_kept else 0
+            rest = order.order.size_micro - filled[order_id] if is_open else 0
+            open_rest, price = (rest, order.order.price_micro) if rest > 0 else (open_rest, price)
+        at_stake += notional(price, max(0, min(open_rest, left)))
         yield at_stake, approval
 
 

@@ -44,7 +44,9 @@ from whaletrader.venues.port import (
     VenueFill,
     VenueOrder,
 )
+from whaletrader.venues.terms import BookLevel, OrderBook
 
+DEPTH_MICRO = 5_000 * MICRO
 WALLET = "0x00000000000000000000000000000000000000aa"
 _TYPES = {order_pb2.ORDER_TYPE_GTC: OrderType.GTC, order_pb2.ORDER_TYPE_GTD: OrderType.GTD}
 
@@ -223,6 +225,24 @@ class SimVenue:
         self._read()
         account = self._exchange.engine.state.ledger.account(WALLET)
         return account.positions.get(token_id, 0)
+
+    async def book(self, token_id: str) -> OrderBook:
+        """A book one tick around the last print: the tape itself shows none."""
+        self._read()
+        state = self._exchange.engine.state
+        market = state.market_of_token[token_id]
+        last = state.last_prints.get(market.condition_id)
+        price = MICRO // 2 if last is None else last.price_micro
+        if last is not None and last.token_id != token_id:
+            price = MICRO - price
+        tick = market.tick_size_micro
+        levels = [
+            (BookLevel(at, DEPTH_MICRO),) if tick <= at <= MICRO - tick else ()
+            for at in (price // tick * tick - tick, price // tick * tick + tick)
+        ]
+        return OrderBook(
+            token_id, market.condition_id, *levels, tick, market.min_size_micro, market.neg_risk
+        )
 
     def _read(self) -> None:
         if self._faults.fate("read", self._faults.rates.read) is Fate.UNAVAILABLE:

@@ -85,6 +85,8 @@ class World:
             self._on_submit,
             self._ask_risk,
             options.rereads_all,
+            # Every third seed an approved trade becomes several orders.
+            agents.PHASED if options.seed % 3 == 0 else agents.SINGLE,
         )
         self.ground = Ground(self.log, self.clock, self.faults, self._on_commit)
         self.roles = {
