@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, triu  # type: ignore[import-untyped]
-from scipy.stats import hypergeom  # type: ignore[import-untyped]
+from scipy.special import gammaln  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,7 +71,7 @@ def overlaps(wallets: ArrayLike, markets: ArrayLike, shared_min: int = 1) -> Ove
         shared,
         shared / (one + other - shared),
         shared / np.minimum(one, other),
-        np.asarray(hypergeom.sf(shared - 1, universe, one, other), dtype=np.float64),
+        _as_many_or_more(shared, universe, one, other),
         active * (active - 1) // 2,
     )
 
@@ -82,6 +82,30 @@ def jaccard_matrix(found: Overlaps, wallets: int) -> Floats:
     matrix[found.first, found.second] = found.jaccard
     matrix[found.second, found.first] = found.jaccard
     return matrix
+
+
+def _as_many_or_more(shared: Ints, universe: int, one: Ints, other: Ints) -> Floats:
+    """P(at least `shared` in common) of sets of those sizes, drawn freely from the universe."""
+    term = np.exp(
+        _log_choose(one, shared)
+        + _log_choose(universe - one, other - shared)
+        - _log_choose(np.full_like(one, universe), other)
+    )
+    total, common = term.copy(), shared.astype(np.float64)
+    # Each term from the one before; none is left once one of the sets is used up.
+    for _ in range(int((np.minimum(one, other) - shared).max(initial=0))):
+        more = (one - common) * (other - common)
+        term = term * more / ((common + 1) * (universe - one - other + common + 1))
+        common += 1
+        total += term
+        if term.max(initial=0.0) < 1e-18 * total.min(initial=1.0):
+            break
+    return np.asarray(np.minimum(total, 1.0), dtype=np.float64)
+
+
+def _log_choose(count: Ints, chosen: Ints) -> Floats:
+    ways = gammaln(count + 1) - gammaln(chosen + 1) - gammaln(count - chosen + 1)
+    return np.asarray(ways, dtype=np.float64)
 
 
 def _codes(values: ArrayLike, name: str) -> Ints:

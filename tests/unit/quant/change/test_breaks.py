@@ -27,7 +27,7 @@ def test_the_nile_breaks_in_1898() -> None:
     assert found.sup_f == pytest.approx(75.93, abs=0.005)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.integers(40, 120))
 def test_the_squares_are_those_of_ruptures(seed: int, count: int) -> None:
     chance = np.random.default_rng(seed)

@@ -14,7 +14,7 @@ from whaletrader.quant.risk.exact import (
     vasicek_quantile,
     vasicek_shortfall,
 )
-from whaletrader.quant.risk.scenarios import ScenarioBook, ScenarioOptions
+from whaletrader.quant.risk.scenarios import FACTORS_MAX, ScenarioBook, ScenarioOptions
 from whaletrader.quant.risk.tail import tail_of_pnl
 
 FREE = ScenarioOptions(seed=3, scenarios=20_000, group_correlation=0.0, common_correlation=0.0)
@@ -149,6 +149,16 @@ def test_contributions_add_up_and_a_hedge_takes_away() -> None:
     assert all(book.tail(0.975).cvar >= part - 1e-6 for part in parts.values()), (
         "no part is larger than a whole of adverse events"
     )
+
+
+def test_factors_kept_are_bounded_and_come_again_as_they_were() -> None:
+    options = ScenarioOptions(seed=1, scenarios=100)
+    book = ScenarioBook(options)
+    stake = [Stake(0, True, MICRO, MICRO // 2)]
+    asked = [exposure("e", f"group-{number}", [0.5], stake) for number in range(FACTORS_MAX + 10)]
+    before = [book.tail_with([it], 0.9) for it in asked]
+    assert len(book._factors) == FACTORS_MAX
+    assert [book.tail_with([it], 0.9) for it in asked] == before
 
 
 def test_an_empty_book_loses_nothing() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import hypergeom
 
 from whaletrader.quant.together.overlap import jaccard_matrix, overlaps
 
@@ -33,6 +34,9 @@ def test_it_is_what_sets_give(pairs: list[tuple[int, int]]) -> None:
         assert found.jaccard[place] == pytest.approx(shared / union)
         smaller = min(len(held[pair[0]]), len(held[pair[1]]))
         assert found.overlap[place] == pytest.approx(shared / smaller)
+        sizes = len(held[pair[0]]), len(held[pair[1]])
+        peer = hypergeom.sf(shared - 1, len({m for _, m in pairs}), *sizes)
+        assert found.p_value[place] == pytest.approx(peer, rel=1e-9)
 
 
 def test_the_chance_of_sharing_by_hand() -> None:
