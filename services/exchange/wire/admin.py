@@ -179,6 +179,14 @@ async def upsert_markets(request: Request) -> Response:
     return ok({"markets": len(body.markets), "added": added})
 
 
+async def following(request: Request) -> Response:
+    """Answer how the followed book does; 409 where none is followed."""
+    follower = venue_of(request).follower
+    if follower is None:
+        raise WireError(409, "this exchange follows no book: start it with --mode live-book")
+    return ok(follower.view())
+
+
 async def upsert_events(request: Request) -> Response:
     """Bind markets to a neg-risk event."""
     venue = venue_of(request)

@@ -12,6 +12,8 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from whaletrader.services.exchange.engine.model import NS, NegRiskEvent
+from whaletrader.services.exchange.livebook.follower import Followed, Follower
+from whaletrader.services.exchange.traders.crowd import Crowd, CrowdSettings
 from whaletrader.services.exchange.wire import account, catalogue
 from whaletrader.services.exchange.wire.rewards import RewardTerms
 from whaletrader.services.exchange.wire.venue import Venue
@@ -19,6 +21,9 @@ from whaletrader.services.exchange.wire.weather_api import strike_by_itself
 
 # How often stopped heartbeats are looked for and spot prices told.
 TICK_S: Final = 1.0
+# The traders act at most this often; each time they catch up on the time that passed.
+STEP_S_MIN: Final = 0.05
+MARKET_ORDER_SHARE: Final = 0.15
 # Default liquidity rewards of plain default markets, in dollars a day.
 DEFAULT_REWARDS: Final = RewardTerms(daily_rate=50.0, min_size=20.0, max_spread=3.5, min_age_s=3)
 
@@ -39,6 +44,10 @@ def tasks(venue: Venue) -> list[Coroutine[Any, Any, None]]:
     running = [_tick(venue)]
     if venue.config.mode != "tape":
         running.append(_follow_due_times(venue))
+    if venue.config.mode == "live-book":
+        running.append(_follow_book(venue))
+    if venue.config.mode == "agents" and venue.config.lists_defaults and venue.config.traders:
+        running.append(_drive_traders(venue))
     return running
 
 
@@ -76,6 +85,43 @@ async def _follow_due_times(venue: Venue) -> None:
         venue.publish()
         # Never spin, should the same thing stay due.
         await asyncio.sleep(0.001)
+
+
+async def _follow_book(venue: Venue) -> None:
+    config = venue.config
+    followed = Followed(config.follow_url, config.stream_url, config.followed)
+    venue.follower = Follower(followed, venue.exchange, venue.wall_ns, venue.publish)
+    venue.followers.append(venue.follower.paper.note)
+    await venue.follower.run()
+
+
+async def _drive_traders(venue: Venue) -> None:
+    """Have zero-intelligence traders trade in every default market, new windows included."""
+    crowd: Crowd | None = None
+    joined: set[str] = set()
+    pause_s = max(STEP_S_MIN, 1.0 / venue.config.trader_steps_per_s)
+    while True:
+        markets = venue.exchange.state.markets.values()
+        is_open = {m.condition_id for m in markets if m.winning_index is None and not m.is_implicit}
+        if crowd is None:
+            crowd = Crowd(_crowd_settings(venue, len(is_open)))
+        if is_open - joined:
+            crowd.join(venue.exchange, sorted(is_open - joined))
+            joined |= is_open
+        crowd.drive(venue.exchange, venue.wall_ns())
+        venue.publish()
+        await asyncio.sleep(pause_s)
+
+
+def _crowd_settings(venue: Venue, markets: int) -> CrowdSettings:
+    config = venue.config
+    per_market = config.trader_steps_per_s / max(1, markets)
+    return CrowdSettings(
+        seed=config.seed,
+        traders=max(2, config.traders),
+        limit_per_s=per_market * (1 - MARKET_ORDER_SHARE),
+        market_per_s=per_market * MARKET_ORDER_SHARE,
+    )
 
 
 def _turn_windows(venue: Venue, now_ns: int) -> None:

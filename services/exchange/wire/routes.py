@@ -192,6 +192,7 @@ RELAYER: Final[Rows] = (
 )
 ADMIN: Final[Rows] = (
     ("GET /admin/state", admin.state),
+    ("GET /admin/follow", admin.following),
     ("POST /admin/accounts", admin.make_account),
     ("POST /admin/markets", admin.upsert_markets),
     ("POST /admin/events", admin.upsert_events),

@@ -16,6 +16,7 @@ from uuid import uuid4
 from starlette.requests import HTTPConnection, Request
 
 from whaletrader.services.exchange.config import ExchangeConfig
+from whaletrader.services.exchange.engine.events import EngineEvent
 from whaletrader.services.exchange.engine.exchange import Exchange
 from whaletrader.services.exchange.engine.model import NS, Market
 from whaletrader.services.exchange.engine.rules import UNKNOWN_TOKEN
@@ -37,6 +38,7 @@ from whaletrader.services.exchange.wire.spot import Spot
 from whaletrader.services.exchange.wire.subscribers import Subscriber
 
 if TYPE_CHECKING:
+    from whaletrader.services.exchange.livebook.follower import Follower
     from whaletrader.services.exchange.wire.polybolt import PriceFeed
     from whaletrader.services.exchange.wire.relayer import Relayed
     from whaletrader.services.exchange.wire.rtds import LiveFeed
@@ -71,6 +73,9 @@ class Venue:
     notes: Notes = field(default_factory=Notes)
     rewards: dict[str, RewardTerms] = field(default_factory=dict)
     relayed: dict[str, Relayed] = field(default_factory=dict)
+    # Hear every engine event, after the streams were told: the followed book's other side.
+    followers: list[Callable[[list[EngineEvent]], None]] = field(default_factory=list)
+    follower: Follower | None = None
     # Set when something may be due sooner than before.
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     # Changes with every start, so that a caller notices that memory was lost.
@@ -98,6 +103,8 @@ class Venue:
             self.hub.publish(events)
             self.live.publish(self, events)
             self.prices.publish(self, events)
+            for follow in self.followers:
+                follow(events)
 
     def market_of_token(self, token_id: str | None) -> tuple[Market, int]:
         """Return a token's market and outcome index; 400 or 404 in the venue's words."""
