@@ -2,8 +2,8 @@
 alone gives the same book.
 
 A model of an honest execution and venue plays proposals, orders, fills in parts, reversals,
-closes that overtake fills, expiries, decisions, halts and repeats against a risk agent. It keeps
-its own account of the fills that stand.
+closes that overtake fills, expiries, decisions, halts, repeats, crashes and restarts against a risk
+agent. It keeps its own account of the fills that stand.
 """
 
 import os
@@ -28,6 +28,7 @@ from tests.unit.services.risk.risk_room import (
     USD,
     WHALES,
     Room,
+    agent,
     closed,
     no,
     order_of,
@@ -35,7 +36,11 @@ from tests.unit.services.risk.risk_room import (
     yes,
 )
 from whaletrader.domain.money import notional, taker_fee
-from whaletrader.schemas import common_pb2, control_pb2, order_pb2, risk_pb2
+from whaletrader.runtime.core import Core
+from whaletrader.schemas import agent_pb2, common_pb2, control_pb2, order_pb2, risk_pb2
+from whaletrader.services.risk.agent import RiskAgent
+from whaletrader.services.risk.marks import Marks
+from whaletrader.services.risk.rules import Rule
 
 FEE_RATE = 70_000
 START = 160 * USD
@@ -50,10 +55,20 @@ LIMITS = SETTINGS.model_copy(
         "kelly_ratio": Decimal(1),
         "price_age_s_max": 86_400,
         "day_loss_needs_resume": False,
+        "drawdown_needs_resume": False,
+        "open_positions_max": 3,
+        "topic_markets_max": 1,
+        "losses_in_row_max": 3,
+        "reduce_drawdown_ratio": Decimal("0.1"),
+        "reduce_more_drawdown_ratio": Decimal("0.15"),
+        "halt_drawdown_ratio": Decimal("0.3"),
+        "stop_loss_ratio": Decimal("0.5"),
+        "trailing_ratio": Decimal("0.4"),
+        "measure_every_s": 3_600,
     }
 )
 # `RISK_INTERLEAVINGS=5000 pytest ...` looks longer.
-EXAMPLES = int(os.environ.get("RISK_INTERLEAVINGS", "50"))
+EXAMPLES = int(os.environ.get("RISK_INTERLEAVINGS", "25"))
 TOKENS = [token(market) for market in MARKETS for token in (yes, no)]
 
 
@@ -120,6 +135,37 @@ class Interleavings(RuleBasedStateMachine):
                 reserved = sum(c.reserved_delta_micro for c in said(step, risk_pb2.ExposureChanged))
                 assert notional(answer.limit_price_micro, answer.size_micro, up=True) <= reserved
                 assert reserved <= available
+                self.counts_are_what_was_told(answer)
+
+    def counts_are_what_was_told(self, approval: risk_pb2.ApprovedTrade) -> None:
+        """What each limit was held against is what the book holds afterwards."""
+        state = self.room.state
+        actual = {
+            Rule.POSITION_LIMIT: state.by_token.get(approval.token_id, 0),
+            Rule.MARKET_LIMIT: state.by_market.get(approval.condition_id, 0),
+            Rule.LEADER_LIMIT: state.by_leader.get(approval.leader, 0),
+            Rule.STRATEGY_LIMIT: state.by_strategy.get(approval.strategy, 0),
+            Rule.TOTAL_LIMIT: state.exposure_micro,
+            Rule.OPEN_POSITIONS: len(state.by_token),
+        }
+        told = {reason.rule: reason for reason in approval.reasons}
+        for rule_, value in actual.items():
+            # It was held against at least that: sizes may be cut after it, never grown.
+            assert value <= told[rule_].value <= told[rule_].limit
+
+    @rule(by_snapshot=st.booleans())
+    def crash(self, by_snapshot: bool) -> None:
+        """Another process takes over, from the last snapshot or from the journal alone."""
+        fresh = Core(agent())
+        if by_snapshot:
+            saved = self.room.core.snapshot(0).value
+            assert fresh.load(agent_pb2.AgentSnapshot.FromString(saved))
+        else:
+            for entry in self.room.entries:
+                fresh.follow(entry, {})
+        assert fresh.agent.state == self.room.state
+        assert fresh.agent.views == self.room.core.agent.views
+        self.room.core = fresh
 
     @precondition(lambda self: self.asked)
     @rule(data=st.data())
@@ -135,7 +181,7 @@ class Interleavings(RuleBasedStateMachine):
         approval = self.unused.pop(data.draw(st.integers(0, len(self.unused) - 1)))
         ref = order_of(approval, size_micro=max(10_000, approval.size_micro * share // 100))
         self.orders.append(Order(approval, ref, ref.size_micro))
-        self.tell(order_pb2.OrderAnnounced(order=ref))
+        self.collect(self.tell(order_pb2.OrderAnnounced(order=ref)))
 
     @precondition(lambda self: self.unused)
     @rule(data=st.data(), by_refusal=st.booleans())
@@ -184,7 +230,7 @@ class Interleavings(RuleBasedStateMachine):
         one = data.draw(st.sampled_from([one for one in self.standing if not one.is_final]))
         if is_final:
             one.is_final = True
-            self.tell(order_pb2.OrderConfirmed(order=one.order.ref, fill=one.fill))
+            self.collect(self.tell(order_pb2.OrderConfirmed(order=one.order.ref, fill=one.fill)))
         else:
             self.standing.remove(one)
             self.collect(self.tell(order_pb2.OrderReversed(order=one.order.ref, fill=one.fill)))
@@ -210,7 +256,7 @@ class Interleavings(RuleBasedStateMachine):
     def decide(self, market: str, wins: bool) -> None:
         if market not in self.decided:
             self.decided[market] = yes(market) if wins else no(market)
-            self.room.resolve(market, self.decided[market])
+            self.collect(self.room.resolve(market, self.decided[market]))
 
     @rule(action=st.sampled_from([HALT, RESUME, RESUME, FLATTEN]))
     def control(self, action: control_pb2.ControlAction.ValueType) -> None:
@@ -226,6 +272,7 @@ class Interleavings(RuleBasedStateMachine):
         for each in TOKENS:
             if each == token:
                 self.room.print_price(each.rsplit("-", 1)[0], each, cents * 10_000)
+                self.collect(self.room.steps[-1])
 
     def tell(self, message: Message) -> Any:
         step = self.room.tell(message)
@@ -245,6 +292,34 @@ class Interleavings(RuleBasedStateMachine):
         assert max(state.by_market.values(), default=0) <= limits.market_micro_max
         assert max(state.by_leader.values(), default=0) <= limits.leader_micro_max
         assert max(state.by_token.values(), default=0) <= limits.position_micro_max
+        assert len(state.by_token) <= limits.open_positions_max
+
+    @invariant()
+    def tags_and_totals_agree(self) -> None:
+        state = self.room.state
+        by_strategy: dict[str, int] = {}
+        for leaders in state.tags.values():
+            for tag in leaders.values():
+                amount = by_strategy.get(tag.strategy, 0) + tag.exposure_micro
+                by_strategy[tag.strategy] = amount
+        assert {k: v for k, v in by_strategy.items() if v} == state.by_strategy
+        topics = sum(sum(markets.values()) for markets in state.by_topic.values())
+        assert topics == state.exposure_micro == sum(state.by_category.values())
+
+    @invariant()
+    def what_is_cached_is_what_is_computed_anew(self) -> None:
+        running = self.room.core.agent
+        assert isinstance(running, RiskAgent)
+        desk = running._desk
+        fresh = Marks()
+        fresh.refresh(desk.state, desk.views, desk.now_ns, desk.limits.bar_ns)
+        assert (fresh.value_micro, fresh.worst_micro) == (
+            desk.marks.value_micro,
+            desk.marks.worst_micro,
+        )
+        assert fresh.day_ahead(desk.state, desk.views) == desk.marks.day_ahead(
+            desk.state, desk.views
+        )
 
     @invariant()
     def exposure_is_what_is_held_set_aside_and_not_final(self) -> None:
