@@ -75,7 +75,9 @@ async def test_trading_failing_and_changing_keys_leave_no_secret_in_any_log(
                 credentials.secret.get_secret_value(),
                 credentials.passphrase.get_secret_value(),
             ]
+        # Loggers shorten what is long: its beginning and its end would be shown.
         for secret in secrets:
-            assert secret not in shown
+            assert secret[:12] not in shown
+            assert secret[-12:] not in shown
         for venue in (alice, bob):
             assert not [secret for secret in secrets if secret in repr(venue) + repr(vars(venue))]
