@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whaletrader.lab.detectors.conduct import hands_world, spoofing_world
+from whaletrader.lab.detectors.hands import behaviour, cluster_wallets
 from whaletrader.lab.detectors.volume import churn_world, wash_world
 from whaletrader.quant.surveillance.churn import find_churn
-from whaletrader.quant.surveillance.clusters import behaviour, cluster_wallets
 from whaletrader.quant.surveillance.spoofing import find_spoofing
 from whaletrader.quant.surveillance.wash import find_wash
 

@@ -17,7 +17,7 @@ LIGHT += [f"risk.{name}" for name in ("contributions", "correlation", "diversifi
 LIGHT += [f"risk.{name}" for name in ("high_water", "backtest")]
 LIGHT += [f"change.{name}" for name in ("cusum", "page_hinkley", "adwin", "breaks", "lifecycle")]
 LIGHT += [f"together.{name}" for name in ("overlap", "mfdcca", "hierarchy")]
-LIGHT += [f"surveillance.{name}" for name in ("spoofing", "churn")]
+LIGHT += [f"surveillance.{name}" for name in ("wash", "spoofing", "churn")]
 
 
 @pytest.fixture(scope="module")

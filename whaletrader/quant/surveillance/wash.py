@@ -8,16 +8,17 @@ wash; windows of an hour, a day and a week in turn. Three things are added: any 
 balance, not only one from the window's start, so that a leg left out hides nothing else; and
 because in a prediction market everybody trades with a few market makers, an edge counts only
 where each side does a good part of its volume with the other, and a ring only if it repeats.
-Called by discovery's studies and the lab. Needs networkx.
+Called by discovery's studies and the lab. numpy and scipy only.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array  # type: ignore[import-untyped]
+from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -152,14 +153,16 @@ def _windows(
 def _balanced_sets(
     matches: Matches, places: Ints, limits: WashRules
 ) -> Iterator[tuple[tuple[int, ...], list[int]]]:
-    graph = nx.DiGraph()
-    graph.add_edges_from(
-        zip(matches.seller[places].tolist(), matches.buyer[places].tolist(), strict=True)
+    names, codes = np.unique(
+        np.concatenate([matches.seller[places], matches.buyer[places]]), return_inverse=True
     )
-    for component in nx.strongly_connected_components(graph):
-        if not 2 <= len(component) <= limits.wallets_max:
+    edges = (codes[: len(places)], codes[len(places) :])
+    graph = csr_array((np.ones(len(places)), edges), shape=(len(names), len(names)))
+    _, labels = connected_components(graph, directed=True, connection="strong")
+    for label in np.flatnonzero(np.bincount(labels) >= 2):
+        members = names[labels == label]
+        if len(members) > limits.wallets_max:
             continue
-        members = np.array(sorted(component))
         buys, sells = (np.isin(it[places], members) for it in (matches.buyer, matches.seller))
         inside = places[buys & sells][:RUN_TRADES_MAX]
         found = _balanced(matches, inside, members, limits.margin)

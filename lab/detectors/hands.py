@@ -4,8 +4,8 @@ Owns the features and the distance; the clustering is HDBSCAN (Campello, Moulavi
 "Density-based clustering based on hierarchical density estimates") as scikit-learn has it, which
 leaves a wallet alone unless it is near to several. Behaviour is measured in robust deviations, so
 that no unit matters. A shared source of funds brings wallets nearer only if few share it: an
-exchange's hot wallet pays everybody. Called by discovery's studies and the lab. Needs
-scikit-learn.
+exchange's hot wallet pays everybody. Called by `trials` and by studies. Here and
+not in quant, as no agent's room installs scikit-learn.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from whaletrader.quant.surveillance.clusters import (
+from whaletrader.lab.detectors.hands import (
     ClusterRules,
     behaviour,
     cluster_wallets,
