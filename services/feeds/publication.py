@@ -11,6 +11,10 @@ from whaletrader.services.feeds.tape_values import TapeMarket, TapeResolution, T
 VENUE = "polymarket"
 
 _SIDES = {"BUY": common_pb2.SIDE_BUY, "SELL": common_pb2.SIDE_SELL}
+_BASES = {
+    "published": market_pb2.RESULT_BASIS_PUBLISHED,
+    "inferred_redeem": market_pb2.RESULT_BASIS_INFERRED,
+}
 
 
 def window_events(window: Window) -> Iterator[tuple[str, Message]]:
@@ -86,6 +90,7 @@ def resolved(resolution: TapeResolution) -> market_pb2.MarketResolved:
         condition_id=resolution.condition_id,
         winning_index=resolution.winning_index,
         winning_token_id=resolution.winning_token_id,
+        basis=_BASES.get(resolution.winner_basis, market_pb2.RESULT_BASIS_UNSPECIFIED),
     )
 
 

@@ -81,9 +81,9 @@ _TRADING = (
     Topic(
         "wallet.trades",
         "wallet",
-        (wallet_pb2.WalletTraded,),
+        (wallet_pb2.WalletTraded, wallet_pb2.WalletActed),
         partitions=6,
-        summary="Who traded what",
+        summary="Who traded what, and what else wallets did",
     ),
     Topic("spot.prices", "symbol", (spot_pb2.SpotPriced,), summary="Prices of underlyings"),
     Topic(
@@ -105,6 +105,15 @@ _TRADING = (
         (whale_pb2.WhalePruned,),
         retention_s=FOREVER,
         summary="Wallets that are not worth copying any more",
+    ),
+    Topic(
+        "whale.ruling",
+        "wallet",
+        (whale_pb2.WhaleRuled,),
+        partitions=1,
+        retention_s=FOREVER,
+        compacted=True,
+        summary="Wallets that a person has pinned or banned",
     ),
     Topic(
         "anomaly.alert",

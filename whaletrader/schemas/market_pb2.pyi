@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from whaletrader.schemas import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +19,32 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ResultBasis:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ResultBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ResultBasis.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RESULT_BASIS_UNSPECIFIED: _ResultBasis.ValueType  # 0
+    """Nobody said otherwise: the venue's own word, or a dump of it."""
+    RESULT_BASIS_PUBLISHED: _ResultBasis.ValueType  # 1
+    RESULT_BASIS_INFERRED: _ResultBasis.ValueType  # 2
+    """Read off what a redemption paid. Losing shares are seldom redeemed, so such results favour
+    whoever redeemed: books may be closed by them, nobody's skill may be judged by them.
+    """
+
+class ResultBasis(_ResultBasis, metaclass=_ResultBasisEnumTypeWrapper):
+    """On whose word a market is decided."""
+
+RESULT_BASIS_UNSPECIFIED: ResultBasis.ValueType  # 0
+"""Nobody said otherwise: the venue's own word, or a dump of it."""
+RESULT_BASIS_PUBLISHED: ResultBasis.ValueType  # 1
+RESULT_BASIS_INFERRED: ResultBasis.ValueType  # 2
+"""Read off what a redemption paid. Losing shares are seldom redeemed, so such results favour
+whoever redeemed: books may be closed by them, nobody's skill may be judged by them.
+"""
+Global___ResultBasis: _TypeAlias = ResultBasis  # noqa: Y015
 
 @_typing.final
 class OutcomeToken(_message.Message):
@@ -221,9 +248,11 @@ class MarketResolved(_message.Message):
     CONDITION_ID_FIELD_NUMBER: _builtins.int
     WINNING_INDEX_FIELD_NUMBER: _builtins.int
     WINNING_TOKEN_ID_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
     condition_id: _builtins.str
     winning_index: _builtins.int
     winning_token_id: _builtins.str
+    basis: Global___ResultBasis.ValueType
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     def __init__(
@@ -233,10 +262,11 @@ class MarketResolved(_message.Message):
         condition_id: _builtins.str = ...,
         winning_index: _builtins.int = ...,
         winning_token_id: _builtins.str = ...,
+        basis: Global___ResultBasis.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_id", b"condition_id", "meta", b"meta", "winning_index", b"winning_index", "winning_token_id", b"winning_token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "condition_id", b"condition_id", "meta", b"meta", "winning_index", b"winning_index", "winning_token_id", b"winning_token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

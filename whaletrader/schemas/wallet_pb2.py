@@ -25,13 +25,17 @@ _sym_db = _symbol_database.Default()
 from whaletrader.schemas import common_pb2 as whaletrader_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"whaletrader/wallet/v1/wallet.proto\x12\x15whaletrader.wallet.v1\x1a\"whaletrader/common/v1/common.proto\"\x88\x02\n\x0cWalletTraded\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\x0e\n\x06wallet\x18\x02 \x01(\t\x12\x14\n\x0c\x63ondition_id\x18\x03 \x01(\t\x12\x10\n\x08token_id\x18\x04 \x01(\t\x12\x15\n\routcome_index\x18\x05 \x01(\x05\x12)\n\x04side\x18\x06 \x01(\x0e\x32\x1b.whaletrader.common.v1.Side\x12\x13\n\x0bprice_micro\x18\x07 \x01(\x03\x12\x12\n\nsize_micro\x18\x08 \x01(\x03\x12\x10\n\x08trade_id\x18\t \x01(\t\x12\x18\n\x10transaction_hash\x18\n \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"whaletrader/wallet/v1/wallet.proto\x12\x15whaletrader.wallet.v1\x1a\"whaletrader/common/v1/common.proto\"\x88\x02\n\x0cWalletTraded\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\x0e\n\x06wallet\x18\x02 \x01(\t\x12\x14\n\x0c\x63ondition_id\x18\x03 \x01(\t\x12\x10\n\x08token_id\x18\x04 \x01(\t\x12\x15\n\routcome_index\x18\x05 \x01(\x05\x12)\n\x04side\x18\x06 \x01(\x0e\x32\x1b.whaletrader.common.v1.Side\x12\x13\n\x0bprice_micro\x18\x07 \x01(\x03\x12\x12\n\nsize_micro\x18\x08 \x01(\x03\x12\x10\n\x08trade_id\x18\t \x01(\t\x12\x18\n\x10transaction_hash\x18\n \x01(\t\"\xe5\x01\n\x0bWalletActed\x12)\n\x04meta\x18\x01 \x01(\x0b\x32\x1b.whaletrader.common.v1.Meta\x12\x0e\n\x06wallet\x18\x02 \x01(\t\x12/\n\x04\x64\x65\x65\x64\x18\x03 \x01(\x0e\x32!.whaletrader.wallet.v1.WalletDeed\x12\x14\n\x0c\x63ondition_id\x18\x04 \x01(\t\x12\x12\n\nevent_slug\x18\x05 \x01(\t\x12\x12\n\nsize_micro\x18\x06 \x01(\x03\x12\x12\n\ncash_micro\x18\x07 \x01(\x03\x12\x18\n\x10transaction_hash\x18\x08 \x01(\t*\xd8\x01\n\nWalletDeed\x12\x1b\n\x17WALLET_DEED_UNSPECIFIED\x10\x00\x12\x15\n\x11WALLET_DEED_SPLIT\x10\x01\x12\x15\n\x11WALLET_DEED_MERGE\x10\x02\x12\x1a\n\x16WALLET_DEED_CONVERSION\x10\x03\x12\x16\n\x12WALLET_DEED_REDEEM\x10\x04\x12\x16\n\x12WALLET_DEED_REWARD\x10\x05\x12\x15\n\x11WALLET_DEED_YIELD\x10\x06\x12\x1c\n\x18WALLET_DEED_MAKER_REBATE\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'whaletrader.schemas.wallet_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_WALLETDEED']._serialized_start=597
+  _globals['_WALLETDEED']._serialized_end=813
   _globals['_WALLETTRADED']._serialized_start=98
   _globals['_WALLETTRADED']._serialized_end=362
+  _globals['_WALLETACTED']._serialized_start=365
+  _globals['_WALLETACTED']._serialized_end=594
 # @@protoc_insertion_point(module_scope)

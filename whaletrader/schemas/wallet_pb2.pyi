@@ -5,6 +5,7 @@ Topic wallet.trades, keyed by wallet."""
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from whaletrader.schemas import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
@@ -16,6 +17,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _WalletDeed:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WalletDeedEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WalletDeed.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WALLET_DEED_UNSPECIFIED: _WalletDeed.ValueType  # 0
+    WALLET_DEED_SPLIT: _WalletDeed.ValueType  # 1
+    """A dollar into a share of each outcome."""
+    WALLET_DEED_MERGE: _WalletDeed.ValueType  # 2
+    WALLET_DEED_CONVERSION: _WalletDeed.ValueType  # 3
+    """NO of one outcome of an event into YES of its others; names the event, and no market."""
+    WALLET_DEED_REDEEM: _WalletDeed.ValueType  # 4
+    WALLET_DEED_REWARD: _WalletDeed.ValueType  # 5
+    WALLET_DEED_YIELD: _WalletDeed.ValueType  # 6
+    WALLET_DEED_MAKER_REBATE: _WalletDeed.ValueType  # 7
+
+class WalletDeed(_WalletDeed, metaclass=_WalletDeedEnumTypeWrapper):
+    """What a wallet can do beside trading."""
+
+WALLET_DEED_UNSPECIFIED: WalletDeed.ValueType  # 0
+WALLET_DEED_SPLIT: WalletDeed.ValueType  # 1
+"""A dollar into a share of each outcome."""
+WALLET_DEED_MERGE: WalletDeed.ValueType  # 2
+WALLET_DEED_CONVERSION: WalletDeed.ValueType  # 3
+"""NO of one outcome of an event into YES of its others; names the event, and no market."""
+WALLET_DEED_REDEEM: WalletDeed.ValueType  # 4
+WALLET_DEED_REWARD: WalletDeed.ValueType  # 5
+WALLET_DEED_YIELD: WalletDeed.ValueType  # 6
+WALLET_DEED_MAKER_REBATE: WalletDeed.ValueType  # 7
+Global___WalletDeed: _TypeAlias = WalletDeed  # noqa: Y015
 
 @_typing.final
 class WalletTraded(_message.Message):
@@ -66,3 +99,49 @@ class WalletTraded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WalletTraded: _TypeAlias = WalletTraded  # noqa: Y015
+
+@_typing.final
+class WalletActed(_message.Message):
+    """A wallet that we watch did something that was no trade."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    WALLET_FIELD_NUMBER: _builtins.int
+    DEED_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    EVENT_SLUG_FIELD_NUMBER: _builtins.int
+    SIZE_MICRO_FIELD_NUMBER: _builtins.int
+    CASH_MICRO_FIELD_NUMBER: _builtins.int
+    TRANSACTION_HASH_FIELD_NUMBER: _builtins.int
+    wallet: _builtins.str
+    """0x and 40 lower-case hex digits."""
+    deed: Global___WalletDeed.ValueType
+    condition_id: _builtins.str
+    event_slug: _builtins.str
+    """Of a conversion: the event, as listings name it."""
+    size_micro: _builtins.int
+    cash_micro: _builtins.int
+    """What was paid or received, never negative."""
+    transaction_hash: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        wallet: _builtins.str = ...,
+        deed: Global___WalletDeed.ValueType = ...,
+        condition_id: _builtins.str = ...,
+        event_slug: _builtins.str = ...,
+        size_micro: _builtins.int = ...,
+        cash_micro: _builtins.int = ...,
+        transaction_hash: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_micro", b"cash_micro", "condition_id", b"condition_id", "deed", b"deed", "event_slug", b"event_slug", "meta", b"meta", "size_micro", b"size_micro", "transaction_hash", b"transaction_hash", "wallet", b"wallet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WalletActed: _TypeAlias = WalletActed  # noqa: Y015
