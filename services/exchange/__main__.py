@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from whaletrader.services.exchange.config import ExchangeConfig
 from whaletrader.services.exchange.server import bind, server
+from whaletrader.services.exchange.wire.saved import BadState
 from whaletrader.services.exchange.wire.welcome import welcome
 
 _SKIPPED = frozenset({"credential_seed"})
@@ -39,7 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_NO_PORT
-    serving = server(config)
+    try:
+        serving = server(config)
+    except BadState as error:
+        print(f"--state: {error}", file=sys.stderr)
+        return EXIT_BAD_OPTION
     print(url, flush=True)
     print(f"settings: {config.model_dump_json()}", flush=True)
     print(welcome(url, config), flush=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, Final
 
 from whaletrader.services.exchange.engine.model import NS, NegRiskEvent
 from whaletrader.services.exchange.livebook.follower import Followed, Follower
 from whaletrader.services.exchange.traders.crowd import Crowd, CrowdSettings
-from whaletrader.services.exchange.wire import account, catalogue
+from whaletrader.services.exchange.wire import account, catalogue, saved
 from whaletrader.services.exchange.wire.rewards import RewardTerms
 from whaletrader.services.exchange.wire.venue import Venue
 from whaletrader.services.exchange.wire.weather_api import strike_by_itself
@@ -29,7 +30,10 @@ DEFAULT_REWARDS: Final = RewardTerms(daily_rate=50.0, min_size=20.0, max_spread=
 
 
 def begin(venue: Venue) -> None:
-    """List what is there from the start."""
+    """Take up what was saved, or list what is there from the start. Raises `saved.BadState`."""
+    folder = venue.config.state
+    if folder is not None and saved.restore(venue, folder):
+        return
     if venue.config.lists_defaults:
         now_ns = venue.wall_ns()
         for market in catalogue.default_markets(now_ns, venue.config.generation):
@@ -42,6 +46,8 @@ def begin(venue: Venue) -> None:
 def tasks(venue: Venue) -> list[Coroutine[Any, Any, None]]:
     """Return what must run beside the requests."""
     running = [_tick(venue)]
+    if venue.config.state is not None:
+        running.append(_save_often(venue, venue.config.state))
     if venue.config.mode != "tape":
         running.append(_follow_due_times(venue))
     if venue.config.mode == "live-book":
@@ -52,8 +58,10 @@ def tasks(venue: Venue) -> list[Coroutine[Any, Any, None]]:
 
 
 def end(venue: Venue) -> None:
-    """Leave nothing half told."""
+    """Leave nothing half told, and write everything down."""
     venue.publish()
+    if venue.config.state is not None:
+        saved.save(venue, venue.config.state, is_clean=True)
 
 
 async def _tick(venue: Venue) -> None:
@@ -69,6 +77,12 @@ async def _tick(venue: Venue) -> None:
         venue.hub.keep_alive(now_ns)
         venue.live.tell_spot(venue, now_ns // NS)
         venue.prices.tell_spot(venue, now_ns // NS)
+
+
+async def _save_often(venue: Venue, folder: Path) -> None:
+    while True:
+        await asyncio.sleep(venue.config.state_every_s)
+        saved.save(venue, folder, is_clean=False)
 
 
 async def _follow_due_times(venue: Venue) -> None:
