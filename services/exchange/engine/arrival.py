@@ -57,7 +57,10 @@ def place(state: EngineState, new: NewOrder) -> tuple[Order, Trade | None]:
 
 def due(state: EngineState, order_id: str, what: Due) -> None:
     """Expire an order, or let a delayed one meet the book as if it came now."""
-    order = state.orders[order_id]
+    order = state.orders.get(order_id)
+    if order is None:
+        # Closed long ago and forgotten.
+        return
     if what is Due.EXPIRY:
         if order.is_open:
             state.close(order, CloseReason.EXPIRED)

@@ -18,6 +18,7 @@ from whaletrader.services.exchange.engine import (
     holdings,
     listing,
     pnl,
+    retention,
     settlement,
     tape,
 )
@@ -329,6 +330,10 @@ class Exchange:
     def allowance(self, account: str, spender: str) -> tuple[int, bool]:
         """Return (collateral in micro-units, whether shares may be moved)."""
         return allowances.allowance(self.state, account, spender)
+
+    def forget(self, accounts: list[str], before_ns: int) -> int:
+        """Forget what these accounts finished before a time; return how much that was."""
+        return retention.forget(self.state, accounts, before_ns)
 
     # Reads
 

@@ -10,65 +10,36 @@ from __future__ import annotations
 import msgspec
 
 from whaletrader.services.exchange.engine.model import (
-    MICRO,
     Activity,
     ActivityKind,
     Leg,
-    Market,
     Side,
     Trade,
     TradeStatus,
 )
+from whaletrader.services.exchange.engine.position import Position
 from whaletrader.services.exchange.engine.state import EngineState
 
-
-class Position(msgspec.Struct):
-    """One account's history in one token, in micro-units; `size_micro` is 0 once it is closed.
-
-    `cost_micro`: what the open shares cost, `bought_*`: all shares ever got and what they cost,
-    fees of purchases apart (`fees_micro`). `realized_micro`: proceeds, after the fees of sales,
-    less the average cost of what was sold, merged, converted or redeemed.
-    """
-
-    token_id: str
-    market: Market
-    index: int
-    size_micro: int = 0
-    cost_micro: int = 0
-    bought_micro: int = 0
-    bought_cost_micro: int = 0
-    fees_micro: int = 0
-    realized_micro: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
-
-    @property
-    def avg_price_micro(self) -> int:
-        if self.size_micro > 0:
-            return self.cost_micro * MICRO // self.size_micro
-        return self.bought_cost_micro * MICRO // self.bought_micro if self.bought_micro else 0
-
-    def gain(self, size: int, cost: int, at_ns: int) -> None:
-        self.size_micro += size
-        self.cost_micro += cost
-        self.bought_micro += size
-        self.bought_cost_micro += cost
-        self.first_ns = self.first_ns or at_ns
-        self.last_ns = at_ns
-
-    def part(self, size: int, proceeds: int, at_ns: int) -> int:
-        """Give shares away; return the cost that they had."""
-        cost = self.cost_micro * size // self.size_micro if self.size_micro else 0
-        self.size_micro -= size
-        self.cost_micro -= cost
-        self.realized_micro += proceeds - cost
-        self.last_ns = at_ns
-        return cost
+__all__ = ["Position", "carry_over", "positions"]
 
 
 def positions(state: EngineState, account: str) -> list[Position]:
     """Return an account's positions, open and closed, by token id."""
-    found: dict[str, Position] = {}
+    found = _folded(state, account, None)
+    return [found[token_id] for token_id in sorted(found)]
+
+
+def carry_over(state: EngineState, account: str, end_seq: int) -> None:
+    """Keep what came of everything before a number, so that it can be forgotten."""
+    state.carried_positions[account] = list(_folded(state, account, end_seq).values())
+    state.carried_until[account] = max(end_seq, state.carried_until.get(account, 0))
+
+
+def _folded(state: EngineState, account: str, end_seq: int | None) -> dict[str, Position]:
+    found = {
+        position.token_id: msgspec.structs.replace(position)
+        for position in state.carried_positions.get(account, ())
+    }
 
     def of(token_id: str) -> Position:
         position = found.get(token_id)
@@ -81,13 +52,15 @@ def positions(state: EngineState, account: str) -> list[Position]:
     activities = state.activities.get(account, [])
     history: list[Trade | Activity] = sorted([*trades, *activities], key=lambda it: it.seq)
     for happened in history:
+        if end_seq is not None and happened.seq >= end_seq:
+            break
         if isinstance(happened, Activity):
             _fold_activity(happened, {t: of(t) for t, _ in happened.shares_micro})
         elif happened.status is not TradeStatus.FAILED:
             for leg in happened.legs:
                 if leg.account == account:
                     _fold_leg(happened, leg, of(leg.token_id))
-    return [found[token_id] for token_id in sorted(found)]
+    return found
 
 
 def _fold_leg(trade: Trade, leg: Leg, position: Position) -> None:

@@ -34,6 +34,7 @@ from whaletrader.services.exchange.engine.model import (
     TradeStatus,
 )
 from whaletrader.services.exchange.engine.plans import SettlementPlan, SettlementWeather
+from whaletrader.services.exchange.engine.position import Position
 from whaletrader.services.exchange.engine.state import EngineState, Unsettled
 
 MAGIC: Final = "whaletrader-exchange"
@@ -130,6 +131,9 @@ class _Body(msgspec.Struct):
     trades: list[_TradeRow]
     unsettled: list[_UnsettledRow]
     activities: dict[str, list[Activity]]
+    # Token id and the position's fields after the market, in their order.
+    carried: dict[str, list[tuple[str, list[int]]]]
+    carried_until: dict[str, int]
     accounts: list[_AccountRow]
     sets: dict[str, int]
     withdrawn_micro: int
@@ -150,6 +154,7 @@ class _Body(msgspec.Struct):
     agenda: list[tuple[int, int, int, str]]
 
 
+_CARRIED: Final = Position.__struct_fields__[2:]
 _body_decoder = msgspec.msgpack.Decoder(_Body)
 _envelope_decoder = msgspec.msgpack.Decoder(_Envelope)
 
@@ -180,6 +185,11 @@ def dump(exchange: Exchange) -> bytes:
         trades=[_trade_row(state, trade) for trade in state.trades.values()],
         unsettled=[_unsettled_row(item) for item in state.unsettled.values()],
         activities=state.activities,
+        carried={
+            account: [(p.token_id, [getattr(p, name) for name in _CARRIED]) for p in positions]
+            for account, positions in state.carried_positions.items()
+        },
+        carried_until=state.carried_until,
         accounts=[_account_row(account) for account in state.ledger.all_accounts()],
         sets=state.ledger.all_sets(),
         withdrawn_micro=state.ledger.withdrawn_micro,
@@ -269,6 +279,7 @@ def _fill_orders(state: EngineState, body: _Body) -> None:
 
 
 def _fill_trades(state: EngineState, body: _Body) -> None:
+    state.carried_until = body.carried_until
     for row in body.trades:
         taker, *makers = (_leg(state, leg) for leg in row.legs)
         trade = Trade(
@@ -300,6 +311,11 @@ def _fill_rest(state: EngineState, body: _Body) -> None:
         [_account(row) for row in body.accounts], body.sets, body.withdrawn_micro
     )
     state.activities = defaultdict(list, body.activities)
+    for account, rows in body.carried.items():
+        state.carried_positions[account] = [
+            Position(token_id, state.market_of_token[token_id], *values)
+            for token_id, values in rows
+        ]
     state.weather, state.held_plans = body.weather, body.held_plans
     state.last_prints = body.last_prints
     state.prices.minutes, state.prices.prices = body.minutes, body.prices

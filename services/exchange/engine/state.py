@@ -36,6 +36,7 @@ from whaletrader.services.exchange.engine.model import (
     Trade,
 )
 from whaletrader.services.exchange.engine.plans import SettlementPlan, SettlementWeather
+from whaletrader.services.exchange.engine.position import Position
 from whaletrader.services.exchange.engine.prices import PriceHistory
 from whaletrader.services.exchange.engine.rebates import Rebates
 from whaletrader.services.exchange.engine.units import MICRO
@@ -94,6 +95,9 @@ class EngineState:
         self.trades_by_principal: dict[str, list[Trade]] = defaultdict(list)
         self.trades_by_account: dict[str, list[Trade]] = defaultdict(list)
         self.activities: dict[str, list[Activity]] = defaultdict(list)
+        # What came of trades and operations that were forgotten, by account.
+        self.carried_positions: dict[str, list[Position]] = {}
+        self.carried_until: dict[str, int] = {}
         self.unsettled: dict[str, Unsettled] = {}
         self.weather: SettlementWeather | None = None
         # Plans that wait for the next trade of a principal.
@@ -198,7 +202,10 @@ class EngineState:
             self.tell_level(order)
 
     def enter_trade(self, trade: Trade) -> tuple[str, ...]:
-        """Put a trade into all indexes; return the accounts in it, the house apart."""
+        """Put a trade into all indexes; return the accounts in it, the house apart.
+
+        Indexes of accounts that have forgotten it are left alone: a restoration comes by here too.
+        """
         self.trades[trade.trade_id] = trade
         accounts: dict[str, None] = {}
         principals: dict[str, None] = {}
@@ -207,10 +214,13 @@ class EngineState:
             if terms.principal:
                 principals[terms.principal] = None
                 accounts[terms.account] = None
+        until = self.carried_until
         for principal in principals:
-            self.trades_by_principal[principal].append(trade)
+            if trade.seq >= until.get(principal, 0):
+                self.trades_by_principal[principal].append(trade)
         for account in accounts:
-            self.trades_by_account[account].append(trade)
+            if trade.seq >= until.get(account, 0):
+                self.trades_by_account[account].append(trade)
         return tuple(accounts)
 
     def tell_order(self, kind: OrderEventKind, order: Order, word: str | None = None) -> None:

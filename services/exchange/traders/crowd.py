@@ -32,6 +32,10 @@ from whaletrader.services.exchange.signing.keys import checksum
 # After a pause no more than this is caught up on: the crowd does not flood a book.
 CATCH_UP_NS_MAX: Final = 5 * NS
 _SHARES_MIN: Final = 5
+# What the crowd did longer ago is forgotten, looked for after so many of its orders: a month of it
+# would fill the memory with what nobody asks for.
+KEPT_NS: Final = 600 * NS
+FORGET_EVERY_ORDERS: Final = 5_000
 
 
 class CrowdSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,6 +109,7 @@ class Crowd:
         self._stages: dict[str, _Stage] = {}
         self._then_ns: int | None = None
         self._orders = 0
+        self._forget_at = FORGET_EVERY_ORDERS
         self.traders = [_address(settings.seed, number) for number in range(settings.traders)]
 
     def join(self, exchange: Exchange, condition_ids: list[str]) -> None:
@@ -154,6 +159,9 @@ class Crowd:
             except OrderRefused:
                 refused += 1
                 self._forget(wish.order)
+        if self._orders >= self._forget_at:
+            self._forget_at = self._orders + FORGET_EVERY_ORDERS
+            exchange.forget(self.traders, now_ns - KEPT_NS)
         return DriveReport(placed, refused, canceled)
 
     def _wishes(self, stage: _Stage, seconds: float) -> list[Place | Cancel]:

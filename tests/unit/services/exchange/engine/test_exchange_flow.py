@@ -206,6 +206,10 @@ class Flow(RuleBasedStateMachine):
     def wait(self, step: int) -> None:
         self.exchange.advance(self.now_ns + step)
 
+    @rule(chosen=st.sets(traders, min_size=1), age=delays)
+    def forget(self, chosen: set[str], age: int) -> None:
+        self.exchange.forget(sorted(chosen), self.now_ns - age)
+
     @rule()
     def restart(self) -> None:
         self.exchange.take_events()
@@ -290,8 +294,8 @@ def _tried(act: object) -> None:
 
 TestFlow = Flow.TestCase
 TestFlow.settings = settings(
-    max_examples=120,
-    stateful_step_count=50,
+    max_examples=60,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

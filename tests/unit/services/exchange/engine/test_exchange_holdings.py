@@ -138,6 +138,19 @@ def test_an_augmented_event_pays_the_outcome_that_nobody_named() -> None:
     v.check()
 
 
+def test_a_named_winner_of_an_augmented_event_closes_the_unnamed_outcome() -> None:
+    v = election(is_augmented=True)
+    v.exchange.split(ALICE, MEMBERS[0], 10 * MICRO, 0)
+    v.exchange.convert(ALICE, EVENT, [MEMBERS[0]], 10 * MICRO, 0)
+    for number, condition_id in enumerate(MEMBERS):
+        v.exchange.resolve(condition_id, 0 if number == 2 else 1, 1)
+    other = v.exchange.state.markets[v.exchange.state.events[EVENT].condition_ids[-1]]
+    assert other.winning_index == 1
+    assert v.cash(ALICE) == 1_000 * MICRO
+    assert v.exchange.state.ledger.account(BURN).cash_micro == 0
+    v.check()
+
+
 def test_the_implicit_market_of_an_augmented_event_takes_no_orders() -> None:
     v = election(is_augmented=True)
     other = v.exchange.state.markets[v.exchange.state.events[EVENT].condition_ids[-1]]

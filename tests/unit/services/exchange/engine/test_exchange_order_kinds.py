@@ -161,6 +161,17 @@ def test_a_delayed_order_can_be_cancelled_or_find_that_the_book_has_gone() -> No
     assert v.exchange.state.ledger.account(BOB).reserved_cash_micro == 4 * MICRO
 
 
+def test_a_delayed_order_may_spend_what_it_had_set_aside_itself() -> None:
+    v = venue(**FREE, cash=4 * MICRO)
+    v.exchange.deposit(ALICE, 100 * MICRO, "more")
+    v.exchange.list_market(market(taker_delay_ns=NS, fee_rate_micro=0))
+    v.place(ALICE, BUY, YES, 60, 10)
+    order = v.place(BOB, BUY, NO, 40, 10).order
+    v.exchange.advance(NS)
+    assert order.status is OrderStatus.MATCHED
+    assert v.cash(BOB) == v.exchange.state.ledger.account(BOB).reserved_cash_micro == 0
+
+
 def test_a_delayed_order_goes_with_its_market() -> None:
     v = venue(**FREE)
     v.exchange.list_market(market(taker_delay_ns=NS, fee_rate_micro=0))

@@ -90,7 +90,7 @@ def naive(resting: list[Resting], wish: Wish, number: int) -> list[tuple[int, in
     return fills
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(flow=wishes)
 def test_fills_are_those_of_a_naive_search_by_price_and_then_time(flow: list[Wish]) -> None:
     v = venue(follows_tape=False, fee_rate_micro=0, cash=100_000 * MICRO)
