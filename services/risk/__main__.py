@@ -10,6 +10,7 @@ from whaletrader.runtime.subjects import SUBJECTS
 from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.config import DemoRiskSettings, RiskSettings, SigningSettings
 from whaletrader.services.risk.keys import ensure_signer
+from whaletrader.services.risk.metrics import RiskGauges
 from whaletrader.services.risk.policy_file import PolicyFile
 
 
@@ -24,11 +25,14 @@ def make_agent() -> RiskAgent:
 
 def main() -> None:
     signer = ensure_signer(*_key_files())
+    gauges = RiskGauges()
     run(
         Service(
             make_agent=lambda: _agent(signer),
             responds={it.pattern: it.request for it in SUBJECTS if it.responder == RiskAgent.name},
             sources=(PolicyFile(_settings()),),
+            watcher=gauges,
+            collectors=(gauges,),
         )
     )
 

@@ -62,6 +62,8 @@ async def open_configured_log(settings: RuntimeSettings) -> Log:
 async def _main(service: Service, settings: RuntimeSettings, name: str, pace: Pace) -> None:
     clock: Clock = WallClock() if pace is Pace.FREE else SetClock()
     telemetry = Telemetry(name)
+    for collector in service.collectors:
+        telemetry.registry.register(collector)
     log = await open_configured_log(settings)
     client = await connect(settings.nats_url.get_secret_value(), name)
     for edge in service.edges.values():

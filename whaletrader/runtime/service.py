@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
+from prometheus_client.registry import Collector
 
 from whaletrader.runtime.agent import Agent, Effect
 from whaletrader.runtime.core import Core, Step
@@ -80,6 +81,8 @@ class Service:
     responds: Mapping[str, type[Message]] = field(default_factory=dict)
     sources: Sequence[Source] = ()
     watcher: Watcher | None = None
+    # Served on /metrics beside the shell's own.
+    collectors: Sequence[Collector] = ()
     # Run before the agent reads anything: connections, pre-flight checks.
     before: Callable[[], Awaitable[None]] | None = None
     after: Callable[[], Awaitable[None]] | None = None
