@@ -134,7 +134,9 @@ async def builder_trades(request: Request) -> Response:
 
 def _scores(venue: Venue, principal: str, order_id: str) -> bool:
     order = venue.exchange.state.orders.get(order_id)
-    if order is None or order.terms.principal != principal:
+    if order is None or order.terms.principal != principal or not order.is_open:
+        return False
+    if order.market.condition_id not in venue.rewards:
         return False
     middle = midpoint_of(venue, order.terms.token_id)
     return is_scoring(order, venue.rewards.get(order.market.condition_id), middle, venue.now_ns)

@@ -24,6 +24,7 @@ from py_clob_client_v2.clob_types import (
 from py_clob_client_v2.exceptions import PolyApiException
 
 from tests.contract.exchange.exchange_rig import ALICE_KEY, BOB_KEY, CONDITION, NO, YES, Rig, rig
+from whaletrader.services.exchange.signing.contracts import is_position_id
 
 ALICE = Account.from_key(ALICE_KEY).address
 BOB = Account.from_key(BOB_KEY).address
@@ -153,3 +154,98 @@ async def test_a_taker_gets_its_transaction_hash_without_waiting() -> None:
         )
         assert taken["transactionsHashes"][0].startswith("0x")
         assert time.monotonic() - before < 5
+
+
+async def test_its_other_calls_have_the_shapes_it_expects() -> None:
+    from py_clob_client_v2.clob_types import (
+        BookParams,
+        OpenOrderParams,
+        OrderScoringParams,
+        OrdersScoringParams,
+        PricesHistoryParams,
+    )
+
+    def work(url: str) -> None:
+        client = connect(url)
+        placed = client.create_and_post_order(bid(0.4, 50))
+        client.create_and_post_order(bid(0.5, 20, NO))
+        asked = [BookParams(token_id=YES, side="BUY")]
+        assert client.get_midpoints(asked) == {YES: "0.45"}
+        assert client.get_prices(asked) == {YES: {"BUY": "0.4"}}
+        assert client.get_spreads(asked) == {YES: "0.1"}
+        assert len(client.get_order_books(asked)) == 1
+        assert client.get_last_trades_prices(asked)[0]["price"] == "0.5"
+        assert client.get_prices_history(PricesHistoryParams(market=YES, interval="1d")) == {
+            "history": []
+        }
+        assert client.get_clob_market_info(CONDITION)["t"][0]["t"] == YES
+        assert client.get_fee_rate_bps(YES) == 1000
+        assert client.get_market_trades_events(CONDITION)["condition_id"] == CONDITION
+        assert client.get_simplified_markets()["count"] == 1
+        assert client.get_sampling_markets()["count"] == 1
+        assert client.get_open_orders(OpenOrderParams(asset_id=NO))[0]["price"] == "0.5"
+        assert client.get_pre_migration_orders() == []
+        assert client.is_order_scoring(OrderScoringParams(placed["orderID"])) == {"scoring": False}
+        scored = client.are_orders_scoring(OrdersScoringParams([placed["orderID"]]))
+        assert scored == {placed["orderID"]: False}
+        assert client.get_current_rewards() == []
+        assert client.get_raw_rewards_for_market(CONDITION) == []
+        assert client.get_reward_percentages() == {}
+        assert client.get_total_earnings_for_user_for_day("2026-11-20") == []
+        assert client.get_earnings_for_user_for_day("2026-11-20") == []
+        made = client.create_readonly_api_key()
+        assert client.get_readonly_api_keys() == [made["apiKey"]]
+        assert client.delete_readonly_api_key(made["apiKey"]) == "OK"
+        builder = client.create_builder_api_key()
+        assert client.get_builder_api_keys() == [{"key": builder["key"]}]
+        assert client.revoke_builder_api_key() == "OK"
+        assert client.get_builder_api_keys() == []
+        params = BalanceAllowanceParams(asset_type=AssetType.COLLATERAL)
+        client.update_balance_allowance(params)
+        beat = client.post_heartbeat("")
+        assert client.post_heartbeat(beat["heartbeat_id"])["heartbeat_id"]
+        assert client.cancel_all()["not_canceled"] == {}
+
+    async with rig(mode="agents", markets="none") as made:
+        await made.fund(ALICE)
+        await asyncio.to_thread(work, made.url)
+
+
+async def test_market_orders_of_both_kinds_are_priced_from_the_book() -> None:
+    from py_clob_client_v2.clob_types import MarketOrderArgs
+
+    def work(url: str) -> None:
+        alice, bob = connect(url), connect(url, BOB_KEY)
+        alice.create_and_post_order(bid(0.6, 20))
+        taken = bob.create_and_post_market_order(
+            MarketOrderArgs(token_id=NO, amount=4, side="BUY", order_type=OrderType.FOK)
+        )
+        assert (taken["status"], taken["takingAmount"]) == ("matched", "10")
+        rest = bob.create_and_post_market_order(
+            MarketOrderArgs(token_id=NO, amount=8, side="BUY", order_type=OrderType.FAK),
+            order_type=OrderType.FAK,
+        )
+        assert (rest["makingAmount"], rest["takingAmount"]) == ("4", "10")
+
+    async with rig(mode="agents", markets="none") as made:
+        await made.fund(ALICE)
+        await made.fund(BOB)
+        await asyncio.to_thread(work, made.url)
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+async def test_default_markets_of_every_kind_take_its_orders(generation: int) -> None:
+    def work(url: str, tokens: list[str]) -> None:
+        client = connect(url)
+        for token in tokens:
+            asset = {"position_id": token} if is_position_id(token) else {"token_id": token}
+            order = OrderArgsV2(**asset, price=0.1, size=10, side="BUY")
+            placed = client.create_and_post_order(order)
+            assert placed["status"] == "live", placed
+
+    async with rig(mode="agents", traders=0, generation=generation) as made:
+        await made.fund(ALICE)
+        listed = (await made.http.get("/markets")).json()["data"]
+        chosen = [m["tokens"][0]["token_id"] for m in listed if m["market_slug"] != "will-it-rain"]
+        assert {m["neg_risk"] for m in listed} == {True, False}
+        await asyncio.to_thread(work, made.url, chosen)
