@@ -42,6 +42,8 @@ from whaletrader.venues.approval import VerifiedApproval
 from whaletrader.venues.errors import VenueUnavailable
 
 NS_PER_S: Final = 1_000_000_000
+# A sale that risk orders late is worked as long as any other; so long it takes at most.
+ROUNDS_MAX: Final = 40
 # More actions than this without coming to rest are a loop between agents.
 SETTLE_MAX: Final = 6_000
 # How far time may pass the tape before the next window is played.
@@ -363,7 +365,11 @@ class World:
         """Faults are over: whatever is under way ends, and then everything must add up."""
         await self._come_to_rest()
         # Every order is worked for its time, and a flattening sells what comes free three times.
-        for _ in range(4 * agents.SETTINGS.flatten_attempts_max):
+        at_least = 4 * agents.SETTINGS.flatten_attempts_max
+        for turn in range(ROUNDS_MAX):
+            works = self.scene().state_of("execution").works
+            if turn >= at_least and not works:
+                break
             await self._pass_time(self.clock.now_ns() + agents.WORKING_NS // 2)
             self.exchange.engine.advance(self.clock.now_ns())
             self.exchange.publish()
