@@ -1,5 +1,7 @@
 """Every state of the desk, how it is entered and how it is left; and the phases of the capital."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.unit.services.risk.risk_room import (
@@ -10,6 +12,7 @@ from tests.unit.services.risk.risk_room import (
     RESUME,
     SELL,
     SHARE,
+    USD,
     Room,
     S,
     alerts,
@@ -22,9 +25,12 @@ from tests.unit.services.risk.risk_room import (
 from whaletrader.runtime.core import Step
 from whaletrader.schemas import order_pb2, risk_pb2
 from whaletrader.services.risk import states
+from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.alerts import Alert
+from whaletrader.services.risk.desk import Desk
 from whaletrader.services.risk.policy_terms import RiskPolicy
 from whaletrader.services.risk.rules import Rule
+from whaletrader.services.risk.state import Stance, day_of, week_of
 
 NORMAL, REDUCE, PAUSE = states.NORMAL, states.REDUCE, states.PAUSE
 HALTED, DELEVERAGE, FLAT = states.HALT, states.DELEVERAGE, states.FLATTEN
@@ -297,3 +303,66 @@ def test_too_deep_a_fall_goes_back_a_phase_and_pages_somebody() -> None:
     assert Alert.PHASE_DOWN in told
     assert room.state.history.phase == 2
     assert room.refusal(room.elsewhere()) == Rule.CAPITAL_PHASE
+
+
+CAUSED: dict[Alert, Callable[[Desk], states.Change | None]] = {
+    Alert.HALT: lambda desk: states.by_order(desk, Alert.HALT),
+    Alert.FLATTEN: lambda desk: states.by_order(desk, Alert.FLATTEN),
+    Alert.RESUME: lambda desk: states.by_order(desk, Alert.RESUME),
+    Alert.DRAWDOWN_HALT: states.by_drawdown,
+    Alert.DRAWDOWN_REDUCE: states.by_drawdown,
+    Alert.DRAWDOWN_RECOVERED: states.by_drawdown,
+    Alert.DELEVERAGED: states.by_deleveraging,
+    Alert.DAY_LOSS: states.by_losses,
+    Alert.WEEK_LOSS: states.by_losses,
+    Alert.LOSSES_IN_ROW: states.by_losses,
+    Alert.DAY_OVER: states.by_time,
+    Alert.PAUSE_OVER: states.by_time,
+}
+# What makes the cause true: the history that goes with it.
+HISTORIES: dict[Alert, dict[str, int]] = {
+    Alert.DRAWDOWN_HALT: {"review_high_micro": 12_500 * USD},
+    Alert.DRAWDOWN_REDUCE: {"review_high_micro": 11_112 * USD},
+    Alert.DAY_LOSS: {"day_realized_micro": -500 * USD},
+    Alert.WEEK_LOSS: {"week_realized_micro": -1_500 * USD},
+    Alert.LOSSES_IN_ROW: {"losses_in_row": 5},
+}
+TIMED = (Alert.DAY_OVER, Alert.PAUSE_OVER)
+
+
+def in_state(number: int, cause: Alert) -> Desk:
+    """A desk in that state, stopped by a day's loss if it is stopped, where the cause holds."""
+    room = Room(steps_of(day_loss_usd_max=500, week_loss_usd_max=1_500, losses_in_row_max=5))
+    history = room.state.history
+    history.day, history.week = day_of(room.now_ns), week_of(room.now_ns)
+    for name, value in HISTORIES.get(cause, {}).items():
+        setattr(history, name, value)
+    is_reduced = number == REDUCE and cause != Alert.DRAWDOWN_REDUCE
+    room.state.stance = Stance(
+        number=number,
+        rule=Alert.DAY_LOSS,
+        until_ns=room.now_ns if cause in TIMED else 0,
+        size_micro_ratio=500_000 if is_reduced else 1_000_000,
+    )
+    running = room.core.agent
+    assert isinstance(running, RiskAgent)
+    return running._desk
+
+
+@pytest.mark.parametrize("cause", list(states.TABLE))
+@pytest.mark.parametrize("state", states.EVERY)
+def test_a_cause_moves_the_desk_from_the_states_of_its_row_and_from_no_other(
+    cause: Alert, state: int
+) -> None:
+    sources, target = states.TABLE[cause]
+    change = CAUSED[cause](in_state(state, cause))
+    if state in sources:
+        assert change is not None
+        assert (change.cause, change.state) == (cause, target)
+        assert target == NORMAL or change.exit_condition
+    else:
+        assert change is None or change.cause != cause
+
+
+def test_every_cause_of_the_table_is_tried() -> None:
+    assert set(CAUSED) == set(states.TABLE)
