@@ -202,7 +202,7 @@ def write_credentials(path: Path, credentials: ApiCredentials) -> None:
 async def site(market: dict[str, Any] | None = None, **config: Any) -> AsyncIterator[Site]:
     """Run an exchange."""
     async with (
-        running(ExchangeConfig(**{"mode": "agents"} | config)) as (url, exchange),
+        running(ExchangeConfig(**{"mode": "agents", "traders": 0} | config)) as (url, exchange),
         httpx.AsyncClient(base_url=url) as http,
         line_to(url) as line,
     ):
