@@ -280,8 +280,9 @@ class RiskAgent(Agent[RiskState, RiskViews]):
         self._marks.touch(listed.condition_id)
 
     def see_printed(self, printed: market_pb2.TradePrinted) -> None:
-        views.see_print(self.views, printed, self._limits.bar_ns)
-        self._marks.see(printed.condition_id)
+        dropped = views.see_print(self.views, printed, self._limits.bar_ns)
+        for condition_id in filter(None, (printed.condition_id, dropped)):
+            self._marks.see(condition_id)
 
     def _booked_by(
         self, rule: Callable[[Desk, OrderEvent], Booking]

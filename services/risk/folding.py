@@ -26,7 +26,7 @@ from whaletrader.services.risk.state import (
 
 SELL: Final = common_pb2.SIDE_SELL
 # Verdicts kept for whoever asks again: askers stop after a deadline of a second at most.
-VERDICTS_MAX: Final = 4_096
+VERDICTS_MAX: Final = 1_024
 # Approvals kept after their end, so that a fact told again is not booked again.
 DONE_MAX: Final = 4_096
 

@@ -3,7 +3,7 @@
 Never needed to rebuild its book; without them it refuses. Everything is bounded in size.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -14,7 +14,12 @@ from whaletrader.schemas import common_pb2, market_pb2
 BARS_MAX: Final = 48
 HOUR_NS: Final = 3_600 * 1_000_000_000
 # What is offered is remembered to this depth.
-LEVELS_MAX: Final = 20
+LEVELS_MAX: Final = 5
+# Markets whose bars, volume and book are kept: those traded last. A snapshot stays below the
+# log's largest record whatever is listed.
+FOLLOWED_MAX: Final = 1_500
+
+V = TypeVar("V")
 
 
 class Market(msgspec.Struct, frozen=True):
@@ -88,21 +93,27 @@ def see_market(views: RiskViews, listed: market_pb2.MarketListed) -> None:
     )
 
 
-def see_print(views: RiskViews, printed: market_pb2.TradePrinted, bar_ns: int) -> None:
-    """Note the last price, by event time, the bar that it closes so far, and what was traded."""
+def see_print(views: RiskViews, printed: market_pb2.TradePrinted, bar_ns: int) -> str:
+    """Note the last price, by event time, the bar that it closes so far, and what was traded.
+
+    Returns the market whose bars were dropped for it, if any were.
+    """
     at_ns, token = printed.meta.event_time_ns, printed.token_id
     if printed.condition_id in views.winners or not 0 < printed.price_micro < MICRO:
-        return
+        return ""
     _note_traded(views, token, at_ns, printed.size_micro)
     last = views.prices.get(token)
     if last is not None and last.at_ns > at_ns:
-        return
+        return ""
     views.prices[token] = LastPrice(printed.price_micro, at_ns)
     market = views.markets.get(printed.condition_id)
     if market is not None and token in market.tokens:
         is_first = token == market.tokens[0]
         close = printed.price_micro if is_first else MICRO - printed.price_micro
-        _note_close(views.bars.setdefault(printed.condition_id, Bars()), at_ns // bar_ns, close)
+        bars = views.bars.pop(printed.condition_id, None) or Bars()
+        _note_close(bars, at_ns // bar_ns, close)
+        return _keep(views.bars, printed.condition_id, bars, FOLLOWED_MAX)
+    return ""
 
 
 def see_book(views: RiskViews, book: market_pb2.BookSnapshotted) -> None:
@@ -111,11 +122,13 @@ def see_book(views: RiskViews, book: market_pb2.BookSnapshotted) -> None:
     at_ns = book.meta.event_time_ns
     if book.condition_id in views.winners or (known is not None and known.at_ns > at_ns):
         return
-    views.books[book.token_id] = Offered(
+    offered = Offered(
         asks=tuple((level.price_micro, level.size_micro) for level in book.asks[:LEVELS_MAX]),
         bids=tuple((level.price_micro, level.size_micro) for level in book.bids[:LEVELS_MAX]),
         at_ns=at_ns,
     )
+    views.books.pop(book.token_id, None)
+    _keep(views.books, book.token_id, offered, 2 * FOLLOWED_MAX)
 
 
 def see_resolution(views: RiskViews, resolved: market_pb2.MarketResolved) -> None:
@@ -156,7 +169,9 @@ def mark(views: RiskViews, market: Market | None, token: str) -> int | None:
 
 
 def _note_traded(views: RiskViews, token: str, at_ns: int, size_micro: int) -> None:
-    hour, hours = at_ns // HOUR_NS, views.traded.setdefault(token, Traded()).hours
+    traded = views.traded.pop(token, None) or Traded()
+    _keep(views.traded, token, traded, 2 * FOLLOWED_MAX)
+    hour, hours = at_ns // HOUR_NS, traded.hours
     if hours and hours[-1][0] >= hour:
         # What comes late counts for the newest hour.
         hours[-1] = (hours[-1][0], hours[-1][1] + size_micro)
@@ -164,6 +179,16 @@ def _note_traded(views: RiskViews, token: str, at_ns: int, size_micro: int) -> N
     hours.append((hour, size_micro))
     while hours[0][0] <= hour - 24:
         del hours[0]
+
+
+def _keep(kept: dict[str, V], name: str, value: V, size_max: int) -> str:
+    """Put it last and drop the first if there are too many; return what was dropped."""
+    kept[name] = value
+    if len(kept) <= size_max:
+        return ""
+    oldest = next(iter(kept))
+    del kept[oldest]
+    return oldest
 
 
 def _note_close(bars: Bars, number: int, close_micro: int) -> None:

@@ -24,6 +24,7 @@ from tests.unit.services.risk.risk_room import (
     yes,
 )
 from whaletrader.schemas import order_pb2, risk_pb2
+from whaletrader.services.risk import views
 from whaletrader.services.risk.alerts import Alert
 from whaletrader.services.risk.correlations import Correlations, changes
 from whaletrader.services.risk.marks import Added, Marks
@@ -303,3 +304,42 @@ def test_a_drawdown_shrinks_adaptive_stakes_in_proportion() -> None:
     told = next(r for r in answer.reasons if r.rule == Rule.DRAWDOWN_FACTOR)
     fall = order.size_micro * 200_000 // 10_000_000_000
     assert told.value == pytest.approx(1_000_000 - fall * 1_000_000 // 400_000, abs=10)
+
+
+def test_a_snapshot_stays_small_whatever_is_listed_and_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(views, "FOLLOWED_MAX", 5)
+    room = Room(tight())
+    for n in range(30):
+        room.tell(listing(f"0xm{n}"))
+        room.print_price(f"0xm{n}", yes(f"0xm{n}"), 500_000)
+    seen = room.core.agent.views
+    assert list(seen.bars) == [f"0xm{n}" for n in range(25, 30)]
+    assert len(seen.traded) == len(seen.bars) * 2
+    # What is traded again is the newest again.
+    room.print_price("0xm25", yes("0xm25"), 510_000)
+    assert list(seen.bars)[-1] == "0xm25"
+    # A price is not forgotten: without one nothing is bought.
+    assert len(seen.prices) == 30 + 2 * len(MARKETS)
+
+
+def test_dropping_the_bars_of_what_is_held_is_news_to_the_scenarios(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room(tight(price_age_s_max=86_400 * 7))
+    for hour in range(15):
+        room.now_ns += 3_600 * S
+        room.print_price(MARKETS[0], yes(MARKETS[0]), 500_000 + 30_000 * (hour % 2))
+    room.buy(max_size_micro=100 * SHARE)
+    desk_of = room.core.agent._desk  # type: ignore[attr-defined]
+    before = desk_of.marks.day_ahead(room.state, desk_of.views)
+    monkeypatch.setattr(views, "FOLLOWED_MAX", 1)
+    room.print_price(MARKETS[1], yes(MARKETS[1]), 500_000)
+    room.print_price(MARKETS[1], yes(MARKETS[1]), 500_000)
+    assert MARKETS[0] not in desk_of.views.bars
+    now = room.core.agent._desk  # type: ignore[attr-defined]
+    fresh = Marks()
+    fresh.refresh(now.state, now.views, now.now_ns, now.limits.bar_ns)
+    assert now.marks.day_ahead(now.state, now.views) == fresh.day_ahead(now.state, now.views)
+    assert before.cvar_975_micro > 0
