@@ -29,6 +29,8 @@ _OFF_TOPIC: Final[tuple[type[Message], ...]] = (
     risk_pb2.QuoteMandateProposal,
     risk_pb2.CheckProposal,
     risk_pb2.CheckAnswered,
+    risk_pb2.RiskQuery,
+    risk_pb2.RiskShown,
     order_pb2.SubmitOrder,
     order_pb2.CancelOrder,
     order_pb2.OrderPlacement,

@@ -19,6 +19,7 @@ from whaletrader.runtime.agent import Effect
 from whaletrader.runtime.clock import Clock, SetClock
 from whaletrader.runtime.codec import UnreadableMessage, decode, encode, type_name
 from whaletrader.runtime.service import EffectRetry
+from whaletrader.runtime.subjects import Subject
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +39,34 @@ async def connect(url: str, name: str) -> Client:
         connect_timeout=2,
         allow_reconnect=True,
     )
+
+
+class NoAnswer(Exception):
+    """Nobody is there, or nobody answered in time, or not in words that we know: it says which."""
+
+
+async def ask_once(client: Client, subject: Subject, token: str, question: Message) -> Message:
+    """Ask, once, for a person who waits. Raises NoAnswer; what was asked may have been done."""
+    try:
+        reply = await client.request(
+            subject.of(token),
+            encode(question),
+            timeout=subject.deadline_s,
+            headers={TYPE_HEADER: type_name(question)},
+        )
+    except NoRespondersError as error:
+        raise NoAnswer(f"no {subject.responder} is there to answer {subject.name}") from error
+    except (NatsError, TimeoutError) as error:
+        raise NoAnswer(
+            f"{subject.responder} did not answer {subject.name} within {subject.deadline_s:g} s"
+        ) from error
+    try:
+        message = decode((reply.headers or {}).get(TYPE_HEADER, ""), reply.data)
+    except UnreadableMessage as error:
+        raise NoAnswer(f"{subject.responder} answered what cannot be read: {error}") from error
+    if not isinstance(message, subject.replies):
+        raise NoAnswer(f"{type_name(message)} is no answer to {subject.name}")
+    return message
 
 
 class Ask:

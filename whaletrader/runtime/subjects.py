@@ -80,4 +80,14 @@ POLICIES: Final = Subject(
     summary="Show, propose, confirm or withdraw risk's limits. Answered once it is journaled.",
 )
 
-SUBJECTS: Final[tuple[Subject, ...]] = (APPROVALS, BATCHES, MANDATES, CHECKS, POLICIES)
+QUERIES: Final = Subject(
+    name="risk.show",
+    parameter="portfolio",
+    request=risk_pb2.RiskQuery,
+    replies=(risk_pb2.RiskShown,),
+    responder="risk",
+    deadline_s=2.0,
+    summary="Ask how the desk stands: state, use of each limit, exposures, last verdicts.",
+)
+
+SUBJECTS: Final[tuple[Subject, ...]] = (APPROVALS, BATCHES, MANDATES, CHECKS, POLICIES, QUERIES)

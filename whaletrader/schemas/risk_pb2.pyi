@@ -1294,3 +1294,137 @@ class CheckAnswered(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckAnswered: _TypeAlias = CheckAnswered  # noqa: Y015
+
+@_typing.final
+class RiskQuery(_message.Message):
+    """Request on risk.show.<portfolio>: how the desk stands. Changes nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    VERDICTS_MAX_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    verdicts_max: _builtins.int
+    """How many of the last verdicts are wanted, at most."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        verdicts_max: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "portfolio", b"portfolio", "verdicts_max", b"verdicts_max"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RiskQuery: _TypeAlias = RiskQuery  # noqa: Y015
+
+@_typing.final
+class VerdictShown(_message.Message):
+    """One answer that risk gave."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVED_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    MANDATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def approved(self) -> Global___ApprovedTrade: ...
+    @_builtins.property
+    def rejected(self) -> Global___RejectedTrade: ...
+    @_builtins.property
+    def batch(self) -> Global___BatchVerdict: ...
+    @_builtins.property
+    def mandate(self) -> Global___QuoteMandate: ...
+    def __init__(
+        self,
+        *,
+        approved: Global___ApprovedTrade | None = ...,
+        rejected: Global___RejectedTrade | None = ...,
+        batch: Global___BatchVerdict | None = ...,
+        mandate: Global___QuoteMandate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "batch", b"batch", "mandate", b"mandate", "rejected", b"rejected", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "batch", b"batch", "mandate", b"mandate", "rejected", b"rejected", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["approved", "rejected", "batch", "mandate"]  # noqa: Y015
+    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
+
+Global___VerdictShown: _TypeAlias = VerdictShown  # noqa: Y015
+
+@_typing.final
+class RiskShown(_message.Message):
+    """Answer to a RiskQuery: the desk now, by risk's own book."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    PORTFOLIO_FIELD_NUMBER: _builtins.int
+    NOW_NS_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
+    EXPOSURES_FIELD_NUMBER: _builtins.int
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    STATE_SINCE_NS_FIELD_NUMBER: _builtins.int
+    STATE_UNTIL_NS_FIELD_NUMBER: _builtins.int
+    SIZE_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    IS_OPEN_FIELD_NUMBER: _builtins.int
+    PENDING_DIGEST_FIELD_NUMBER: _builtins.int
+    EXPOSURES_LEFT_OUT_FIELD_NUMBER: _builtins.int
+    portfolio: _builtins.str
+    now_ns: _builtins.int
+    """What time it is for risk."""
+    state_since_ns: _builtins.int
+    state_until_ns: _builtins.int
+    """When the state ends by itself; 0 if it does not."""
+    size_micro_ratio: _builtins.int
+    """What buys are cut down to."""
+    is_open: _builtins.bool
+    """A policy is in force."""
+    pending_digest: _builtins.str
+    exposures_left_out: _builtins.int
+    """How many exposures were left out of the answer."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.Meta: ...
+    @_builtins.property
+    def measured(self) -> Global___RiskMeasured: ...
+    @_builtins.property
+    def exposures(self) -> _containers.RepeatedCompositeFieldContainer[Global___LimitUtilisation]:
+        """Held and set aside, by market, wallet, strategy, category and topic, each with its limit;
+        largest first within each.
+        """
+
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerdictShown]:
+        """Latest first."""
+
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.Meta | None = ...,
+        portfolio: _builtins.str = ...,
+        now_ns: _builtins.int = ...,
+        measured: Global___RiskMeasured | None = ...,
+        exposures: _abc.Iterable[Global___LimitUtilisation] | None = ...,
+        verdicts: _abc.Iterable[Global___VerdictShown] | None = ...,
+        state_since_ns: _builtins.int = ...,
+        state_until_ns: _builtins.int = ...,
+        size_micro_ratio: _builtins.int = ...,
+        is_open: _builtins.bool = ...,
+        pending_digest: _builtins.str = ...,
+        exposures_left_out: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["measured", b"measured", "meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exposures", b"exposures", "exposures_left_out", b"exposures_left_out", "is_open", b"is_open", "measured", b"measured", "meta", b"meta", "now_ns", b"now_ns", "pending_digest", b"pending_digest", "portfolio", b"portfolio", "size_micro_ratio", b"size_micro_ratio", "state_since_ns", b"state_since_ns", "state_until_ns", b"state_until_ns", "verdicts", b"verdicts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RiskShown: _TypeAlias = RiskShown  # noqa: Y015

@@ -301,6 +301,17 @@ async def markets(db: Database, condition_ids: Sequence[str]) -> list[rows.Marke
     )
 
 
+async def markets_named(db: Database, name: str) -> list[rows.Market]:
+    """Return up to two markets with this condition id or slug, or whose id begins so."""
+    query = """
+        SELECT * FROM read.markets
+        WHERE condition_id = $1 OR slug = $1 OR starts_with(condition_id, $1)
+        ORDER BY condition_id <> $1 AND slug <> $1, condition_id LIMIT 2
+    """
+    found = await _all(db, rows.Market, query, name)
+    return found[:1] if found and name in (found[0].condition_id, found[0].slug) else found
+
+
 async def control_states(db: Database) -> list[rows.ControlState]:
     """Return the last order given for each portfolio."""
     return await _all(db, rows.ControlState, "SELECT * FROM read.control_state ORDER BY portfolio")
