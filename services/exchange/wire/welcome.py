@@ -1,6 +1,6 @@
 """What the exchange prints at start: its hosts, and snippets to paste for each official client.
 
-Pure text from a URL and the settings. Every Python snippet is run as it stands by a contract test.
+Pure text from a URL and the settings. A contract test runs every Python snippet as it stands.
 """
 
 from __future__ import annotations
@@ -67,12 +67,18 @@ const client = new ClobClient("{url}", 137, signer, creds);
 """
 
 _TYPESCRIPT_CURRENT = """\
-import {{ createSecureClient, production }} from "@polymarket/client";
-const environment = {{
-  ...production, name: "local",
-  clob: "{url}", gamma: "{url}/gamma", data: "{url}/data-api", relayer: "{url}/relayer",
-  clobMarketWs: "{streams}/ws/market", clobUserWs: "{streams}/ws/user", rtdsWs: "{streams}/rtds",
-}};
+import {{ createSecureClient, forkEnvironmentConfig }} from "@polymarket/client";
+import {{ privateKey }} from "@polymarket/client/viem";
+const environment = forkEnvironmentConfig({{
+  name: "local", rpc: "{url}/rpc",
+  clob: {{
+    rest: "{url}",
+    market: {{ ws: "{streams}/ws/market" }}, user: {{ ws: "{streams}/ws/user" }},
+  }},
+  gamma: {{ rest: "{url}/gamma" }}, data: {{ rest: "{url}/data-api" }},
+  relayer: {{ rest: "{url}/relayer" }}, rtds: {{ ws: "{streams}/rtds" }},
+}});
+const signer = privateKey(key);
 const client = await createSecureClient({{ environment, signer, wallet: address }});
 """
 
