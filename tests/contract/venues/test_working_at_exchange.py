@@ -1,5 +1,6 @@
 """Approved trades worked at a running exchange: its own books, its own matching, real sockets."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +14,12 @@ from tests.contract.venues.trading_rig import (
     S,
     Trader,
     approval,
+    control,
     trading,
     venue_at,
 )
 from whaletrader.domain.money import MICRO
-from whaletrader.schemas import agent_pb2, order_pb2
+from whaletrader.schemas import agent_pb2, control_pb2, order_pb2
 from whaletrader.services.execution.source import Rhythm
 from whaletrader.services.execution.working.terms import TacticSettings
 from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY
@@ -159,3 +161,24 @@ def _tick(trader: Trader) -> bool:
     """Let the tape's time pass a little: pauses between looks are counted in it."""
     trader.place.clock.set(trader.place.clock.now_ns() + S)
     return False
+
+
+async def test_the_exchange_hears_that_we_live_while_an_order_rests_and_only_then() -> None:
+    async with trading() as trader:
+        trader.rhythm = Rhythm(30.0, heartbeat_s=0.1)
+        await trader.restart()
+        await asyncio.sleep(0.5)
+        assert not _beats(trader)
+        trader.tell(approval(**EXPIRES))
+        await trader.until(lambda: _beats(trader) >= 3)
+        trader.tell(control(control_pb2.CONTROL_ACTION_HALT))
+        await trader.until(lambda: bool(trader.ends()))
+        await trader.settle()
+        heard = _beats(trader)
+        await asyncio.sleep(0.5)
+        assert _beats(trader) <= heard + 1
+
+
+def _beats(trader: Trader) -> int:
+    requests = trader.place.line.requests
+    return sum(count for name, count in requests.items() if "heartbeat" in name)
