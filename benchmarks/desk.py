@@ -159,6 +159,8 @@ def _agent_env(site: Site, exchange_url: str) -> dict[str, str]:
         "WHALETRADER_EXECUTION_PRIVATE_KEY": DEVELOPMENT_KEY,
         # Orders rest for the whole measurement: cancels would only add noise.
         "WHALETRADER_EXECUTION_WORKING_TIME_S": _HOUR_S,
+        # The market here has no book to choose a tactic by; measured is the way of one order.
+        "WHALETRADER_EXECUTION_TACTIC": "single",
         # Every trade of a whale is a signal, however soon after the last.
         "WHALETRADER_ORCHESTRATOR_COOLDOWN_S": "0",
         **{f"WHALETRADER_RISK_{name}": value for name, value in _RISK.items()},
