@@ -39,6 +39,7 @@ from whaletrader.services.orchestrator.agent import OrchestratorAgent
 from whaletrader.services.orchestrator.config import OrchestratorSettings
 from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.config import DemoRiskSettings
+from whaletrader.services.risk.policy_file import opening
 
 # How much of the tape's time the agents are given at once, as in a demo.
 _WINDOW_S: Final = 6 * 3_600
@@ -119,6 +120,9 @@ async def _working(
         tools = Tools(log, clock, RuntimeSettings(), service, Telemetry(agent.name))
         worker = FreeWorker(tools, await membership.claim(0, agent.reads))
         await worker.restore()
+        if agent.name == RiskAgent.name:
+            # What its composition root tells it at a start: without a policy nothing is approved.
+            worker.put_fact(opening(DemoRiskSettings()))
         stopping = asyncio.Event()
         running = asyncio.create_task(worker.run(stopping))
         try:

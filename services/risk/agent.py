@@ -207,6 +207,9 @@ class RiskAgent(Agent[RiskState, RiskViews]):
             decision.emit("risk.alert", outcome.event)
         for alert, reasons in outcome.alerts:
             self._duties.tell(decision, self._portfolio, alert, reasons)
+        for emit in decision.events:
+            # A file tells no time; what follows from it happened now.
+            emit.event.meta.event_time_ns = self.now_ns  # type: ignore[attr-defined]
         return decision
 
     # -- what people and others say ------------------------------------------------------------

@@ -144,7 +144,7 @@ class Marks:
         if old is not None:
             self._value_micro -= old.value_micro
             self._worst_micro -= old.worst_micro
-        is_held = condition_id in state.by_market or bool(_tokens_held(state, condition_id))
+        is_held = condition_id in state.by_market or _has_lots(state, views, condition_id)
         exposure = self._exposure(state, views, condition_id) if is_held else None
         if exposure is None:
             self._book.remove(condition_id)
@@ -203,6 +203,14 @@ def _stake(state: RiskState, views: RiskViews, condition_id: str) -> Stake:
     hedged = min(payouts) if len(tokens) == 2 else 0
     worst = state.by_market.get(condition_id, 0) - hedged
     return Stake(shares[0], shares[1], value, max(0, worst))
+
+
+def _has_lots(state: RiskState, views: RiskViews, condition_id: str) -> bool:
+    # Of a market that nothing is at risk in: a holding that was given away, or is below zero.
+    market = views.markets.get(condition_id)
+    if market is not None:
+        return any(token in state.lots for token in market.tokens)
+    return bool(_tokens_held(state, condition_id))
 
 
 def _tokens_held(state: RiskState, condition_id: str) -> tuple[str, ...]:
