@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import statsmodels
 
+from tests.unit.quant.published import rows
 from whaletrader.quant.cluster_errors import ols
 from whaletrader.quant.concentration import herfindahl
 from whaletrader.quant.edge import Bets, fee_per_share
@@ -25,7 +26,6 @@ from whaletrader.quant.sharpe_inference import (
 )
 from whaletrader.quant.win_rate import posterior_win_rate
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "published-numbers.md"
 SECTIONS = ("Performance", "Luck", "Edge and scores")
 
 # Efron and Morris (1975), table 1, and (1977): first 45 at bats of 18 batters.
@@ -144,19 +144,7 @@ OURS: dict[str, Callable[[], float]] = {
 }
 
 
-def rows() -> list[list[str]]:
-    found, is_ours = [], False
-    for line in DOCUMENT.read_text().splitlines():
-        if line.startswith("## "):
-            is_ours = line.removeprefix("## ").strip() in SECTIONS
-        elif is_ours and line.startswith("|") and not set(line) <= set("|- :"):
-            cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if cells[0] != "Example":
-                found.append(cells)
-    return found
-
-
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", rows(SECTIONS), ids=lambda row: row[0])
 def test_a_row_of_the_table_is_what_we_compute(row: list[str]) -> None:
     name, _, theirs, ours, tolerance = row
     computed = OURS[name]()
@@ -166,4 +154,4 @@ def test_a_row_of_the_table_is_what_we_compute(row: list[str]) -> None:
 
 
 def test_the_table_lists_every_example() -> None:
-    assert [row[0] for row in rows()] == list(OURS)
+    assert [row[0] for row in rows(SECTIONS)] == list(OURS)

@@ -1,7 +1,6 @@
 """docs/published-numbers.md, sections from risk on: every row is computed here."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import statsmodels.api
 from river import drift
 from sklearn.covariance import ledoit_wolf as sklearn_ledoit_wolf
 
+from tests.unit.quant.published import rows
 from whaletrader.quant import kelly
 from whaletrader.quant.change import adwin, cusum, page_hinkley
 from whaletrader.quant.change.breaks import breaks
@@ -33,7 +33,6 @@ from whaletrader.quant.risk.exact import (
 from whaletrader.quant.risk.scenarios import ScenarioBook, ScenarioOptions
 from whaletrader.quant.together.mfdcca import mfdcca
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "published-numbers.md"
 SECTIONS = ("Risk and sizing", "Change", "Togetherness", "Risk and change against libraries")
 
 
@@ -243,19 +242,7 @@ PEERS: dict[str, Callable[[], float]] = {
 }
 
 
-def rows() -> list[list[str]]:
-    found, is_ours = [], False
-    for line in DOCUMENT.read_text().splitlines():
-        if line.startswith("## "):
-            is_ours = line.removeprefix("## ").strip() in SECTIONS
-        elif is_ours and line.startswith("|") and not set(line) <= set("|- :"):
-            cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if cells[0] != "Example":
-                found.append(cells)
-    return found
-
-
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", rows(SECTIONS), ids=lambda row: row[0])
 def test_a_row_of_the_table_is_what_we_compute(row: list[str]) -> None:
     name, _, theirs, ours, tolerance = row
     computed = OURS[name]()
@@ -266,4 +253,4 @@ def test_a_row_of_the_table_is_what_we_compute(row: list[str]) -> None:
 
 
 def test_the_table_lists_every_example() -> None:
-    assert [row[0] for row in rows()] == list(OURS)
+    assert [row[0] for row in rows(SECTIONS)] == list(OURS)
