@@ -115,7 +115,7 @@ class RiskAgent(Agent[RiskState, RiskViews]):
             market_pb2.MarketListed: self.see_listed,
             market_pb2.TradePrinted: self.see_printed,
             market_pb2.BookSnapshotted: lambda book: views.see_book(self.views, book),
-            market_pb2.MarketResolved: lambda resolved: views.see_resolution(self.views, resolved),
+            market_pb2.MarketResolved: self.see_resolved,
         }
 
     # -- requests ----------------------------------------------------------------------------
@@ -286,6 +286,11 @@ class RiskAgent(Agent[RiskState, RiskViews]):
         dropped = views.see_print(self.views, printed, self._limits.bar_ns)
         for condition_id in filter(None, (printed.condition_id, dropped)):
             self._marks.see(condition_id)
+
+    def see_resolved(self, resolved: market_pb2.MarketResolved) -> None:
+        views.see_resolution(self.views, resolved)
+        # Its prices are gone: what is still set aside there is marked another way.
+        self._marks.touch(resolved.condition_id)
 
     def _booked_by(
         self, rule: Callable[[Desk, OrderEvent], Booking]

@@ -94,6 +94,9 @@ class Interleavings(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.room = Room(LIMITS, fee_rate_micro=FEE_RATE, cash_usd=Decimal(160))
+        for index, token in enumerate(TOKENS):
+            market = token.rsplit("-", 1)[0]
+            self.room.print_price(market, token, 310_000 + 60_000 * index)
         self.unused: list[risk_pb2.ApprovedTrade] = []
         self.orders: list[Order] = []
         self.standing: list[Standing] = []

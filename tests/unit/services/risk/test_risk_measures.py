@@ -197,6 +197,20 @@ def test_many_markets_are_dropped_and_met_again_with_the_same_result() -> None:
     assert running.with_each("m1", bars, bars) == fresh.with_each("m1", bars, bars)
 
 
+def test_a_decision_is_news_to_the_scenarios_of_what_is_still_set_aside() -> None:
+    room = Room(tight())
+    room.print_price(MARKETS[0], yes(MARKETS[0]), 400_000)
+    room.ask(room.proposal(limit_price_micro=400_000, max_size_micro=100 * SHARE))
+    running = room.core.agent
+    before = running._desk.marks.day_ahead(room.state, running.views)  # type: ignore[attr-defined]
+    room.resolve(MARKETS[0], no(MARKETS[0]))
+    desk_now = running._desk  # type: ignore[attr-defined]
+    fresh = Marks()
+    fresh.refresh(room.state, running.views, room.now_ns, desk_now.limits.bar_ns)
+    after = fresh.day_ahead(room.state, running.views)
+    assert desk_now.marks.day_ahead(room.state, running.views) == after != before
+
+
 def test_the_historical_var_needs_enough_days() -> None:
     days = [10_000 * USD + USD * (n % 5) for n in range(31)]
     assert historical_var(days[:30]) == 0
