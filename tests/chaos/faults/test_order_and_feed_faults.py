@@ -1,0 +1,282 @@
+"""The faults of orders and feeds that cost money elsewhere, each on a running stack.
+
+Real processes, real sockets, the official client, a real log; only risk is played by the test.
+After each fault the books are held against the exchange's own (`Stack.settled`).
+"""
+
+import asyncio
+import json
+import signal
+
+import pytest
+
+from tests.chaos.faults.market import CENT, SELL, SHARE, halt
+from tests.chaos.faults.stack import DYING, Stack
+from whaletrader.schemas import order_pb2
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FILLED = order_pb2.CLOSE_STATUS_FILLED
+CANCELLED = order_pb2.CLOSE_STATUS_CANCELLED
+
+
+async def test_a_crash_between_sign_and_post_sends_the_signed_order_once(desk: Stack) -> None:
+    market = await desk.market()
+    await desk.blow()
+    await desk.execution.kill()
+    await desk.start(DYING)
+    await desk.approve(market.approval("crash", 50 * CENT, 10 * SHARE))
+    assert await desk.execution.ended() == -signal.SIGKILL
+    await desk.told.read(desk.log)
+    [order] = desk.told.orders_of("crash")
+    assert (await desk.struck())["posts"] == 0
+    assert not await desk.is_at_venue(order.order.order_id)
+    await desk.start()
+    assert await desk.until_live("crash") == order.order.order_id
+    await desk.rest(market.no, 50, 10)
+    assert await desk.until_finished("crash") == 10 * SHARE
+    assert (await desk.struck())["posts"] == 1
+    await desk.settled()
+
+
+async def test_a_time_out_after_post_that_took_effect_is_found_by_its_hash(desk: Stack) -> None:
+    market = await desk.market()
+    lost = {"effect": "timeout_after", "hold_ms": 300, "endpoints": ["POST /order"], "count": 1}
+    await desk.blow(lost)
+    await desk.approve(market.approval("after", 50 * CENT, 10 * SHARE))
+    await desk.until_live("after")
+    struck = await desk.struck()
+    assert struck["1-timeout_after"] == 1
+    assert struck["posts"] == 1, "what took effect is not sent again"
+    await desk.rest(market.no, 50, 10)
+    assert await desk.until_finished("after") == 10 * SHARE
+    await desk.settled()
+
+
+async def test_a_time_out_after_post_that_took_no_effect_is_sent_again_as_it_is(
+    desk: Stack,
+) -> None:
+    market = await desk.market()
+    lost = {"effect": "timeout_before", "hold_ms": 300, "endpoints": ["POST /order"], "count": 1}
+    await desk.blow(lost)
+    await desk.approve(market.approval("before", 50 * CENT, 10 * SHARE))
+    await desk.until_live("before")
+    assert (await desk.struck())["posts"] == 2
+    assert len(desk.told.orders_of("before")) == 1
+    await desk.rest(market.no, 50, 10)
+    assert await desk.until_finished("before") == 10 * SHARE
+    await desk.settled()
+
+
+async def test_425_and_then_post_only_keep_the_order_until_the_venue_takes_it(desk: Stack) -> None:
+    market = await desk.market()
+    await desk.blow({"effect": "restart", "id": "restart", "for_ms": 1_000, "post_only_ms": 1_500})
+    await desk.approve(market.approval("restart", 50 * CENT, 10 * SHARE))
+    await desk.until_live("restart")
+    texts = (await desk.admin("GET", "weather/log"))["entries"]
+    assert sum(row["rule"] == "restart" for row in texts) >= 2
+    assert len(desk.told.orders_of("restart")) == 1
+    await desk.rest(market.no, 50, 10)
+    assert await desk.until_finished("restart") == 10 * SHARE
+    await desk.settled()
+
+
+async def test_429_is_waited_for_as_long_as_it_says(desk: Stack) -> None:
+    market = await desk.market()
+    limit = {"effect": "rate_limit", "id": "limit", "retry_after_s": 1, "count": 2}
+    await desk.blow(limit | {"endpoints": ["POST /order"]})
+    await desk.approve(market.approval("limited", 50 * CENT, 10 * SHARE))
+    await desk.until_live("limited")
+    assert (await desk.struck())["limit"] == 2
+    await desk.rest(market.no, 50, 10)
+    assert await desk.until_finished("limited") == 10 * SHARE
+    await desk.settled()
+
+
+async def test_events_that_come_twice_late_and_overtaken_count_once(desk: Stack) -> None:
+    market = await desk.market()
+    await desk.blow(
+        {"effect": "duplicate", "copies": 3, "delay_ms": 150, "probability": 0.7},
+        {"effect": "reorder", "probability": 0.4, "delay_ms": 300},
+        {"effect": "late", "delay_ms": 100, "jitter_ms": 600, "probability": 0.6},
+        {"effect": "slow_settlement", "mined_ms": 200, "confirmed_ms": 200},
+    )
+    await desk.approve(market.approval("storm", 50 * CENT, 30 * SHARE))
+    await desk.until_live("storm")
+    for shares in (5, 6, 7, 12):
+        await desk.rest(market.no, 50, shares)
+    assert await desk.until_finished("storm") == 30 * SHARE
+    assert len(desk.told.fills_of("storm")) == 4
+    struck = await desk.struck()
+    assert min(struck["1-duplicate"], struck["2-reorder"], struck["3-late"]) >= 1
+    await desk.settled()
+
+
+async def test_a_fill_that_failed_is_taken_back_everywhere(desk: Stack) -> None:
+    market = await desk.market()
+    await desk.blow({"effect": "ghost_fill", "mined_ms": 500, "count": 1})
+    await desk.approve(market.approval("ghost", 50 * CENT, 10 * SHARE))
+    await desk.until_live("ghost")
+    await desk.rest(market.no, 50, 10)
+    assert await desk.until_finished("ghost", timeout_s=90) == 0
+    assert len(desk.told.fills_of("ghost", "reversed")) == 1
+    assert not desk.told.fills_of("ghost")
+    await desk.settled()
+
+
+async def test_matched_again_after_confirmed_is_old_news(desk: Stack) -> None:
+    market = await desk.market()
+    await desk.blow({"effect": "matched_again", "mined_ms": 100, "confirmed_ms": 100})
+    await desk.approve(market.approval("again", 50 * CENT, 10 * SHARE))
+    await desk.until_live("again")
+    await desk.rest(market.no, 50, 10)
+    assert await desk.until_finished("again") == 10 * SHARE
+    assert len(desk.told.fills_of("again", "matched")) == 1
+    await desk.settled()
+
+
+async def test_dust_below_a_hundredth_of_a_share_ends_the_order_and_leaves_the_book(
+    desk: Stack,
+) -> None:
+    market = await desk.market()
+    await desk.blow()
+    await desk.approve(market.approval("dust", 10 * CENT, 10_050_000))
+    order_id = await desk.until_live("dust")
+    # A purchase counted in dollars: 9.04 / 0.90 are 10.0444 shares, and 0.0056 of ours are left.
+    taken = await desk.rival.place_market_order(
+        asset_id=market.no, amount="9.04", side="BUY", max_price="0.90", order_type="FAK"
+    )
+    assert taken.ok
+    desk.rival_orders += 1
+    await desk.until_finished("dust")
+    [closed] = desk.told.closed[order_id]
+    assert closed.status == FILLED
+    assert [reason.rule for reason in closed.reasons] == ["order.dust"]
+    rest = 10_050_000 - closed.filled_size_micro
+    assert 0 < rest < 10_000
+    await desk.settled()
+
+
+async def test_a_yes_that_meets_a_no_is_booked_as_ours_on_either_side(desk: Stack) -> None:
+    market = await desk.market()
+    await desk.blow()
+    # We rest and are met by a purchase of NO; then we take what a purchase of NO offers.
+    await desk.approve(market.approval("maker", 42 * CENT, 10 * SHARE))
+    await desk.until_live("maker")
+    await desk.rest(market.no, 58, 10)
+    await desk.rest(market.no, 55, 8)
+    await desk.approve(market.approval("taker", 47 * CENT, 8 * SHARE))
+    assert await desk.until_finished("maker") == 10 * SHARE
+    assert await desk.until_finished("taker") == 8 * SHARE
+    [made], [took] = desk.told.fills_of("maker"), desk.told.fills_of("taker")
+    assert (made.price_micro, made.fee_micro) == (42 * CENT, 0)
+    assert took.price_micro == 45 * CENT
+    assert took.fee_micro > 0
+    # And out again: our sale of YES meets a sale of NO, which is a merge.
+    await desk.approve(market.approval("sale", 40 * CENT, 8 * SHARE, side=SELL))
+    await desk.until_live("sale")
+    await desk.rest(market.no, 60, 8, "SELL")
+    assert await desk.until_finished("sale") == 8 * SHARE
+    await desk.settled()
+
+
+async def test_a_fill_that_crosses_a_cancel_is_booked_and_the_rest_is_gone(desk: Stack) -> None:
+    market = await desk.market()
+    await desk.approve(market.approval("race", 50 * CENT, 20 * SHARE, portfolio="race"))
+    await desk.until_live("race")
+    await desk.blow(
+        {"effect": "latency", "id": "slow", "latency_ms": 800, "endpoints": ["DELETE /order"]},
+        {"effect": "late", "delay_ms": 1_500},
+    )
+    await desk.append(halt("race"))
+    await desk.until(lambda: _struck(desk, "slow"), "the cancel on its way")
+    await desk.rest(market.no, 50, 7)
+    assert await desk.until_finished("race") == 7 * SHARE
+    assert desk.told.ends_of("race") == [(CANCELLED, 7 * SHARE)]
+    await desk.settled()
+
+
+async def test_two_executors_on_one_wallet_place_nothing_twice(desk: Stack) -> None:
+    market = await desk.market()
+    await desk.blow()
+    first = desk.execution
+    await desk.start(CLAIM_WAIT_S="0")
+    assert await desk.execution.ended() == 1
+    assert "wallet" in desk.execution.last_words().splitlines()[-1]
+    # The first freezes, its session breaks, and a second takes over.
+    first.send(signal.SIGSTOP)
+    await desk.approve(market.approval("two", 50 * CENT, 10 * SHARE))
+    await desk.break_session(first)
+    await desk.start(CLAIM_WAIT_S="20")
+    await desk.until_live("two")
+    first.send(signal.SIGCONT)
+    await desk.approve(market.approval("three", 49 * CENT, 10 * SHARE))
+    await desk.until_live("three")
+    for _ in range(2):
+        await desk.rest(market.no, 51, 10)
+    await desk.until_finished("two")
+    await desk.until_finished("three")
+    assert (await desk.struck())["posts"] == 2
+    await first.kill()
+    await desk.settled()
+
+
+async def test_a_frozen_socket_hides_no_fill(desk: Stack) -> None:
+    market = await desk.market()
+    await desk.blow()
+    await desk.approve(market.approval("frozen", 50 * CENT, 10 * SHARE))
+    await desk.until_live("frozen")
+    # Open, and answering pings: nothing but a look at the venue can tell.
+    await desk.blow({"effect": "freeze", "id": "freeze", "channels": ["user"]})
+    await desk.rest(market.no, 50, 10)
+    assert await desk.until_finished("frozen") == 10 * SHARE
+    assert (await desk.struck())["freeze"] >= 1
+    await desk.settled()
+
+
+async def test_what_happened_in_a_gap_is_read_after_it(desk: Stack) -> None:
+    # No look by the clock: only the reconnect can bring it.
+    await desk.restart(RECONCILE_EVERY_S="3600", HOLDINGS_EVERY_S="0")
+    market = await desk.market()
+    await desk.approve(market.approval("gap", 50 * CENT, 10 * SHARE))
+    await desk.approve(market.approval("gone", 20 * CENT, 10 * SHARE))
+    await desk.until_live("gap")
+    gone = await desk.until_live("gone")
+    # Past the second look after the connection.
+    await asyncio.sleep(2)
+    await desk.blow({"effect": "drop", "id": "drop", "channels": ["user"], "for_ms": 2_500})
+    await desk.until(lambda: _struck(desk, "drop"), "the socket's end")
+    await desk.rest(market.no, 50, 10)
+    await desk.auditor.cancel_order(order_id=gone)
+    assert await desk.until_finished("gap") == 10 * SHARE
+    await desk.until_finished("gone")
+    assert desk.told.ends_of("gone") == [(CANCELLED, 0)]
+    await desk.settled()
+
+
+async def test_a_partial_fill_at_a_change_of_phase_is_not_bought_again(desk: Stack) -> None:
+    phases = [
+        {"seconds": 3, "cents": 0, "size_percent": 100},
+        {"seconds": 20, "cents": 2, "size_percent": 100},
+    ]
+    await desk.restart(TACTIC="adaptive", PHASES=json.dumps(phases))
+    market = await desk.market()
+    # Bids 0.48, asks 0.52: the first phase rests at the mid.
+    await desk.rest(market.yes, 48, 50)
+    await desk.rest(market.no, 48, 100)
+    slow = {"effect": "latency", "id": "slow", "latency_ms": 1_000, "endpoints": ["DELETE /order"]}
+    await desk.blow(slow, {"effect": "late", "delay_ms": 2_000})
+    await desk.approve(market.approval("phases", 52 * CENT, 20 * SHARE))
+    await desk.until_live("phases")
+    await desk.until(lambda: _struck(desk, "slow"), "the first phase's cancel on its way")
+    await desk.rest(market.no, 50, 6)
+    assert await desk.until_finished("phases") == 20 * SHARE
+    sizes = [order.order.size_micro for order in desk.told.orders_of("phases")]
+    assert sizes == [20 * SHARE, 14 * SHARE]
+    await desk.settled()
+
+
+async def _struck(desk: Stack, rule: str) -> bool:
+    return (await desk.struck())[rule] > 0
+
+
