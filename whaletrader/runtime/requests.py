@@ -6,18 +6,21 @@ Nothing that must survive lives here. An answer that does not come is a no.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import nats
 from google.protobuf.message import Message
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from whaletrader.runtime.agent import Effect
 from whaletrader.runtime.clock import Clock, SetClock
 from whaletrader.runtime.codec import UnreadableMessage, decode, encode, type_name
+from whaletrader.runtime.letters import Bury
 from whaletrader.runtime.service import EffectRetry
 from whaletrader.runtime.subjects import Subject
 
@@ -111,18 +114,26 @@ class Ask:
 
 
 class Responder:
-    """Takes requests of one type on a subject and hands them to the worker."""
+    """Takes requests on subjects and hands them to the worker.
+
+    Who has no worker must not listen: a standby that took requests would leave each unanswered.
+    There is no queue group either: a process that lost its shard and does not know it yet must
+    not swallow what its successor would answer. Its own commit fails, so one answers at most.
+    """
 
     def __init__(
         self,
         client: Client,
         clock: Clock,
         take: Callable[[Message], Awaitable[Message | None]],
+        bury: Bury | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
         self._take = take
+        self._bury = bury
         self._tasks: set[asyncio.Task[None]] = set()
+        self._listening: list[Subscription] = []
 
     async def listen(self, subject: str, kind: type[Message]) -> None:
         """Subscribe. A request that cannot be read gets no answer, which means no."""
@@ -136,9 +147,11 @@ class Responder:
 
         async def on_request(raw: Msg) -> None:
             try:
-                message = decode(type_name(kind), raw.data)
-            except UnreadableMessage:
-                _LOG.exception("a request on %s could not be read; it gets no answer", raw.subject)
+                message = _read_request(raw, kind)
+            except UnreadableMessage as error:
+                _LOG.warning("unreadable, no answer: a request on %s: %s", raw.subject, error)
+                if self._bury is not None:
+                    self._bury(raw.subject, kind, raw.data, error)
                 return
             asked_at = (raw.headers or {}).get(TIME_HEADER, "")
             if isinstance(self._clock, SetClock) and asked_at.isdigit():
@@ -148,4 +161,19 @@ class Responder:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        await self._client.subscribe(subject, queue="responders", cb=on_request)
+        self._listening.append(await self._client.subscribe(subject, cb=on_request))
+
+    async def hush(self) -> None:
+        """Take no more requests: from now on an asker is told that nobody is there. Idempotent."""
+        listening, self._listening = self._listening, []
+        for subscription in listening:
+            # Without a connection nobody asks anyhow.
+            with suppress(NatsError):
+                await subscription.unsubscribe()
+
+
+def _read_request(raw: Msg, kind: type[Message]) -> Message:
+    stated = (raw.headers or {}).get(TYPE_HEADER, "")
+    if stated and stated != type_name(kind):
+        raise UnreadableMessage(f"{stated[:200]} is not what {raw.subject} is for")
+    return decode(type_name(kind), raw.data)

@@ -9,6 +9,7 @@ from enum import Enum
 from whaletrader.runtime.clock import Clock, SetClock, WallClock, member_name
 from whaletrader.runtime.health import Health, HealthServer, health_app
 from whaletrader.runtime.heartbeat import beat
+from whaletrader.runtime.letters import Letters
 from whaletrader.runtime.log import Log, Shard
 from whaletrader.runtime.logs import open_log
 from whaletrader.runtime.paced import PacedWorker
@@ -59,6 +60,15 @@ async def open_configured_log(settings: RuntimeSettings) -> Log:
     return log
 
 
+async def _face(responder: Responder, service: Service, is_at_work: bool) -> None:
+    """Listen for requests while there is a worker to answer them."""
+    if not is_at_work:
+        await responder.hush()
+        return
+    for subject, kind in service.responds.items():
+        await responder.listen(subject, kind)
+
+
 async def _main(service: Service, settings: RuntimeSettings, name: str, pace: Pace) -> None:
     clock: Clock = WallClock() if pace is Pace.FREE else SetClock()
     telemetry = Telemetry(name)
@@ -92,10 +102,11 @@ async def _main(service: Service, settings: RuntimeSettings, name: str, pace: Pa
             await service.before()
         if pace is Pace.FOLLOWS:
             await line.listen(shell.wake)
-        responder = Responder(client, clock, shell.answer)
-        for subject, kind in service.responds.items():
-            await responder.listen(subject, kind)
+        letters = Letters(log, clock, name, member_name(name))
+        responder = Responder(client, clock, shell.answer, letters.bury)
+        shell.on_work = lambda is_at_work: _face(responder, service, is_at_work)
         await shell.run()
+        await letters.drain()
     finally:
         if service.after is not None:
             await service.after()

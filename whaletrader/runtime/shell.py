@@ -8,7 +8,7 @@ folding its own event) ends the process; its supervisor decides what then.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from google.protobuf.message import Message
@@ -29,6 +29,8 @@ RECLAIM_MAX_S: Final = 5.0
 STOP_GRACE_S: Final = 3.0
 
 MakeWorker = Callable[[Tools, Shard], Worker]
+# Told True once there is a worker, False once there is none: who is asked must be at work.
+OnWork = Callable[[bool], Awaitable[None]]
 
 
 class Shell:
@@ -45,6 +47,8 @@ class Shell:
         self._stopping = asyncio.Event()
         self._workers: dict[int, Worker] = {}
         self._reads = tools.service.make_agent().reads
+        self.on_work: OnWork | None = None
+        self._is_at_work = False
 
     @property
     def workers(self) -> list[Worker]:
@@ -170,6 +174,7 @@ class Shell:
         try:
             await worker.restore()
             self._workers[claimed.number] = worker
+            await self._say_at_work()
             self._health.started = True
             self._health.problem = ""
             _LOG.info("shard %d works from entry %d on", claimed.number, worker.core.sequence)
@@ -181,8 +186,15 @@ class Shell:
             await _first_end(working, sources)
         finally:
             self._workers.pop(claimed.number, None)
+            await self._say_at_work()
             await end_all(sources)
             await worker.stop()
+
+    async def _say_at_work(self) -> None:
+        is_at_work = bool(self._workers)
+        if self.on_work is not None and is_at_work != self._is_at_work:
+            self._is_at_work = is_at_work
+            await self.on_work(is_at_work)
 
 
 async def _first_end(working: asyncio.Task[None], sources: list[asyncio.Task[None]]) -> None:
