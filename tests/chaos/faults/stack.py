@@ -45,6 +45,7 @@ _TOPIC_OF: dict[type[Message], str] = {
     risk_pb2.ApprovedTrade: "trade.approved",
     control_pb2.ControlOrdered: "control",
 }
+_READS_AT_ONCE = 8
 # Quick looks, so that a test waits for no minute; the rest is the product's own default.
 SETTINGS = {
     "TACTIC": "single",
@@ -75,6 +76,7 @@ class Stack:
     markets: int = 0
     # How many orders others have placed: the rest at the exchange must be ours.
     rival_orders: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
     approvals: dict[str, risk_pb2.ApprovedTrade] = field(default_factory=dict)
 
     def environment(self, **settings: str) -> dict[str, str]:
@@ -93,12 +95,15 @@ class Stack:
 
     async def start(self, module: str = EXECUTION, **settings: str) -> None:
         """Begin a life of execution."""
+        self.settings = settings
         self.execution = Process(module, self.folder)
         await self.execution.start(**self.environment(**settings))
 
-    async def restart(self, **settings: str) -> None:
-        await self.execution.kill()
-        await self.start(**settings)
+    async def use(self, **settings: str) -> None:
+        """Have execution run under these settings; a life under others is killed."""
+        if settings != self.settings or not self.execution.is_running:
+            await self.execution.kill()
+            await self.start(**settings)
 
     async def break_session(self, process: Process) -> None:
         """End a process's claim to the wallet as a broken network would: on the server."""
@@ -205,16 +210,33 @@ class Stack:
         state = await self.admin("GET", "state")
         assert state["conserved"]
         assert state["accounts"][WALLET.lower()]["open_orders"] == 0
-        there = [oid for oid in told.announced if await self.is_at_venue(oid)]
+        there = await self._matched_at_venue()
+        assert {name: told.standing_micro(name) for name in there} == there
+        assert all(told.standing_micro(name) == 0 for name in set(told.announced) - set(there))
         assert state["orders"] == len(there) + self.rival_orders, "an order of ours twice"
 
     async def is_at_venue(self, order_id: str) -> bool:
         """Whether the exchange has or had an order of ours under this id."""
+        return await self._matched(order_id) is not None
+
+    async def _matched(self, order_id: str) -> int | None:
         try:
-            await self.auditor.get_order(order_id=order_id)
+            row = await self.auditor.get_order(order_id=order_id)
         except (RequestRejectedError, UnexpectedResponseError):
-            return False
-        return True
+            return None
+        return int(row.size_matched * SHARE)
+
+    async def _matched_at_venue(self) -> dict[str, int]:
+        """Return what the exchange has matched of each of our announced orders that it knows."""
+        slots = asyncio.Semaphore(_READS_AT_ONCE)
+
+        async def matched(order_id: str) -> int | None:
+            async with slots:
+                return await self._matched(order_id)
+
+        names = list(self.told.announced)
+        found = await asyncio.gather(*(matched(name) for name in names))
+        return {name: size for name, size in zip(names, found, strict=True) if size is not None}
 
     async def compared(self) -> str:
         row = await self._our_account()

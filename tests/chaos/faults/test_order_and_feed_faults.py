@@ -16,8 +16,14 @@ from whaletrader.schemas import order_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FILLED = order_pb2.CLOSE_STATUS_FILLED
 CANCELLED = order_pb2.CLOSE_STATUS_CANCELLED
+# Seconds until a phase is over, cents beyond the mid, and how much of the rest it shows.
+PHASES = json.dumps(
+    [
+        {"seconds": 3, "cents": 0, "size_percent": 100},
+        {"seconds": 20, "cents": 1, "size_percent": 100},
+    ]
+)
 
 
 async def test_a_crash_between_sign_and_post_sends_the_signed_order_once(desk: Stack) -> None:
@@ -135,28 +141,6 @@ async def test_matched_again_after_confirmed_is_old_news(desk: Stack) -> None:
     await desk.settled()
 
 
-async def test_dust_below_a_hundredth_of_a_share_ends_the_order_and_leaves_the_book(
-    desk: Stack,
-) -> None:
-    market = await desk.market()
-    await desk.blow()
-    await desk.approve(market.approval("dust", 10 * CENT, 10_050_000))
-    order_id = await desk.until_live("dust")
-    # A purchase counted in dollars: 9.04 / 0.90 are 10.0444 shares, and 0.0056 of ours are left.
-    taken = await desk.rival.place_market_order(
-        asset_id=market.no, amount="9.04", side="BUY", max_price="0.90", order_type="FAK"
-    )
-    assert taken.ok
-    desk.rival_orders += 1
-    await desk.until_finished("dust")
-    [closed] = desk.told.closed[order_id]
-    assert closed.status == FILLED
-    assert [reason.rule for reason in closed.reasons] == ["order.dust"]
-    rest = 10_050_000 - closed.filled_size_micro
-    assert 0 < rest < 10_000
-    await desk.settled()
-
-
 async def test_a_yes_that_meets_a_no_is_booked_as_ours_on_either_side(desk: Stack) -> None:
     market = await desk.market()
     await desk.blow()
@@ -236,7 +220,7 @@ async def test_a_frozen_socket_hides_no_fill(desk: Stack) -> None:
 
 async def test_what_happened_in_a_gap_is_read_after_it(desk: Stack) -> None:
     # No look by the clock: only the reconnect can bring it.
-    await desk.restart(RECONCILE_EVERY_S="3600", HOLDINGS_EVERY_S="0")
+    await desk.use(RECONCILE_EVERY_S="3600", HOLDINGS_EVERY_S="0")
     market = await desk.market()
     await desk.approve(market.approval("gap", 50 * CENT, 10 * SHARE))
     await desk.approve(market.approval("gone", 20 * CENT, 10 * SHARE))
@@ -255,15 +239,11 @@ async def test_what_happened_in_a_gap_is_read_after_it(desk: Stack) -> None:
 
 
 async def test_a_partial_fill_at_a_change_of_phase_is_not_bought_again(desk: Stack) -> None:
-    phases = [
-        {"seconds": 3, "cents": 0, "size_percent": 100},
-        {"seconds": 20, "cents": 2, "size_percent": 100},
-    ]
-    await desk.restart(TACTIC="adaptive", PHASES=json.dumps(phases))
+    await desk.use(TACTIC="adaptive", PHASES=PHASES)
     market = await desk.market()
-    # Bids 0.48, asks 0.52: the first phase rests at the mid.
-    await desk.rest(market.yes, 48, 50)
-    await desk.rest(market.no, 48, 100)
+    # Bid 0.49, ask 0.51: the first phase rests between them, the second takes.
+    await desk.rest(market.yes, 49, 50)
+    await desk.rest(market.no, 49, 100)
     slow = {"effect": "latency", "id": "slow", "latency_ms": 1_000, "endpoints": ["DELETE /order"]}
     await desk.blow(slow, {"effect": "late", "delay_ms": 2_000})
     await desk.approve(market.approval("phases", 52 * CENT, 20 * SHARE))
@@ -271,12 +251,36 @@ async def test_a_partial_fill_at_a_change_of_phase_is_not_bought_again(desk: Sta
     await desk.until(lambda: _struck(desk, "slow"), "the first phase's cancel on its way")
     await desk.rest(market.no, 50, 6)
     assert await desk.until_finished("phases") == 20 * SHARE
-    sizes = [order.order.size_micro for order in desk.told.orders_of("phases")]
-    assert sizes == [20 * SHARE, 14 * SHARE]
+    orders = [order.order for order in desk.told.orders_of("phases")]
+    assert [(it.price_micro, it.size_micro) for it in orders] == [
+        (50 * CENT, 20 * SHARE),
+        (51 * CENT, 14 * SHARE),
+    ]
+    await desk.settled()
+
+
+async def test_dust_of_a_hundredth_of_a_share_ends_the_work_and_is_not_ordered_again(
+    desk: Stack,
+) -> None:
+    await desk.use(TACTIC="adaptive", PHASES=PHASES)
+    market = await desk.market()
+    await desk.blow()
+    await desk.rest(market.yes, 9, 50)
+    await desk.rest(market.no, 89, 50)
+    await desk.approve(market.approval("dust", 12 * CENT, 10_050_000))
+    order_id = await desk.until_live("dust")
+    # A purchase counted in dollars: 9.04 / 0.90 are 10.04 shares, and 0.01 of ours is left.
+    taken = await desk.rival.place_market_order(
+        asset_id=market.no, amount="9.04", side="BUY", max_price="0.90", order_type="FAK"
+    )
+    assert taken.ok
+    desk.rival_orders += 1
+    assert await desk.until_finished("dust") == 10_040_000
+    # Too small to be ordered, so the next phase has no order.
+    assert [order.order.order_id for order in desk.told.orders_of("dust")] == [order_id]
+    assert desk.told.ends_of("dust") == [(CANCELLED, 10_040_000)]
     await desk.settled()
 
 
 async def _struck(desk: Stack, rule: str) -> bool:
     return (await desk.struck())[rule] > 0
-
-

@@ -36,6 +36,8 @@ class Told:
     differences: list[order_pb2.ReconciliationFailed] = field(default_factory=list)
     # What was said more often than once, and what was never announced: must stay empty.
     wrong: list[str] = field(default_factory=list)
+    _standing_by_order: Counter[str] = field(default_factory=Counter)
+    _orders_of: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _offsets: dict[int, int] = field(default_factory=dict)
 
     async def read(self, log: Log) -> int:
@@ -58,16 +60,19 @@ class Told:
         match event:
             case order_pb2.OrderAnnounced():
                 self._once(self.announced, event.order.order_id, event)
+                self._orders_of[event.order.approval_id].append(event.order.order_id)
             case order_pb2.OrderAccepted():
                 self.accepted[event.order.order_id] += 1
             case order_pb2.OrderUnknown():
                 self.unknown[event.order.order_id] += 1
             case order_pb2.OrderMatched():
                 self._once(self.matched, (event.order.order_id, event.fill.trade_id), event.fill)
+                self._standing_by_order[event.order.order_id] += event.fill.size_micro
             case order_pb2.OrderConfirmed():
                 self._once(self.confirmed, (event.order.order_id, event.fill.trade_id), event.fill)
             case order_pb2.OrderReversed():
                 self._once(self.reversed, (event.order.order_id, event.fill.trade_id), event.fill)
+                self._standing_by_order[event.order.order_id] -= event.fill.size_micro
             case order_pb2.OrderClosed():
                 self.closed[event.order.order_id].append(event)
             case order_pb2.WorkFinished():
@@ -88,7 +93,7 @@ class Told:
         return [order_id for order_id in self.announced if order_id not in self.closed]
 
     def orders_of(self, approval_id: str) -> list[order_pb2.OrderAnnounced]:
-        return [o for o in self.announced.values() if o.order.approval_id == approval_id]
+        return [self.announced[order_id] for order_id in self._orders_of[approval_id]]
 
     def ends_of(self, approval_id: str) -> list[tuple[int, int]]:
         """Return (status, confirmed size) of each closed order of an approval."""
@@ -105,8 +110,11 @@ class Told:
 
     def filled_micro(self, approval_id: str) -> int:
         """Return what stands of an approval's fills, settled or not."""
-        matched = sum(fill.size_micro for fill in self.fills_of(approval_id, "matched"))
-        return matched - sum(fill.size_micro for fill in self.fills_of(approval_id, "reversed"))
+        return sum(self._standing_by_order[name] for name in self._orders_of[approval_id])
+
+    def standing_micro(self, order_id: str) -> int:
+        """Return what stands of one order's fills."""
+        return self._standing_by_order[order_id]
 
     def positions(self) -> dict[str, int]:
         """Return shares by token that the standing fills add up to, without zeroes."""
