@@ -2,13 +2,15 @@
 
 from whaletrader.runtime.run import run
 from whaletrader.runtime.service import Service
+from whaletrader.runtime.settings import Mode, RuntimeSettings
 from whaletrader.services.discovery.agent import DiscoveryAgent
-from whaletrader.services.discovery.config import DiscoverySettings
+from whaletrader.services.discovery.config import DemoDiscoverySettings, DiscoverySettings
 
 
 def make_agent() -> DiscoveryAgent:
     """Return the agent as this process's environment configures it."""
-    return DiscoveryAgent(DiscoverySettings())
+    is_demo = RuntimeSettings().mode is Mode.DEMO
+    return DiscoveryAgent(DemoDiscoverySettings() if is_demo else DiscoverySettings())
 
 
 def main() -> None:

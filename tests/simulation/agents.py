@@ -93,7 +93,12 @@ SETTINGS: Final = RiskPolicy(
 )
 # Whales are found after a few markets: a run sees no more than some dozens.
 DISCOVERY: Final = DiscoverySettings(
-    markets_min=2, trades_min=4, wallets_min=4, confidence=0.2, base_edge_max_micro=200_000
+    markets_min=2,
+    trades_min=4,
+    wallets_min=4,
+    confidence=0.2,
+    base_edge_max_micro=200_000,
+    is_corrected=False,
 )
 # A little over one window of the synthetic tape.
 WORKING_NS: Final = 900 * 1_000_000_000

@@ -14,7 +14,14 @@ from google.protobuf.message import DecodeError, Message
 
 from whaletrader.runtime.log import Record, Stored
 from whaletrader.runtime.topics import BY_NAME, TOPICS
-from whaletrader.schemas import agent_pb2, common_pb2, order_pb2, risk_pb2, tape_pb2
+from whaletrader.schemas import (
+    agent_pb2,
+    common_pb2,
+    order_pb2,
+    risk_pb2,
+    tape_pb2,
+    whale_pb2,
+)
 
 # Messages that no topic carries: requests, effects and their outcomes, private events.
 _OFF_TOPIC: Final[tuple[type[Message], ...]] = (
@@ -53,6 +60,8 @@ _OFF_TOPIC: Final[tuple[type[Message], ...]] = (
     tape_pb2.PlayWindow,
     tape_pb2.WindowPlayed,
     tape_pb2.WindowPublished,
+    whale_pb2.RulesAdopted,
+    whale_pb2.RoundAdvanced,
 )
 
 _CLASSES: Final[dict[str, type[Message]]] = {

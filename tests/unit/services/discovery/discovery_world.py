@@ -14,6 +14,7 @@ from whaletrader.runtime.log import Stored
 from whaletrader.schemas import agent_pb2, common_pb2, market_pb2, wallet_pb2, whale_pb2
 from whaletrader.services.discovery.agent import DiscoveryAgent
 from whaletrader.services.discovery.config import DiscoverySettings
+from whaletrader.services.feeds import publication
 from whaletrader.services.feeds.tape import Tape
 
 SHARE = 1_000_000
@@ -95,8 +96,19 @@ def state_bytes(core: Core) -> bytes:
     return msgspec.msgpack.encode((core.agent.state, core.agent.views))
 
 
-def listed(market: str, rate: int = 0, exponent: int = 1) -> market_pb2.MarketListed:
-    return market_pb2.MarketListed(condition_id=market, fee_rate_micro=rate, fee_exponent=exponent)
+def listed(
+    market: str, rate: int = 0, exponent: int = 1, event: str = ""
+) -> market_pb2.MarketListed:
+    return market_pb2.MarketListed(
+        condition_id=market,
+        fee_rate_micro=rate,
+        fee_exponent=exponent,
+        event_slug=event,
+        tokens=[
+            market_pb2.OutcomeToken(token_id=f"{market}-{name}", outcome=name)
+            for name in ("yes", "no")
+        ],
+    )
 
 
 def traded(
@@ -112,33 +124,25 @@ def traded(
     )
 
 
-def resolved(market: str, *, yes: bool = True) -> market_pb2.MarketResolved:
+def acted(wallet: str, deed: int, market: str = "", **other) -> wallet_pb2.WalletActed:
+    return wallet_pb2.WalletActed(wallet=wallet, deed=deed, condition_id=market, **other)
+
+
+def resolved(market: str, *, yes: bool = True, basis: int = 0) -> market_pb2.MarketResolved:
     return market_pb2.MarketResolved(
-        condition_id=market, winning_token_id=f"{market}-{'yes' if yes else 'no'}"
+        condition_id=market,
+        winning_token_id=f"{market}-{'yes' if yes else 'no'}",
+        winning_index=0 if yes else 1,
+        basis=basis,
     )
 
 
 def messages(tape: Tape) -> Iterator[tuple[int, Message]]:
     """Yield the tape as discovery's topics carry it, by time: listings, trades, resolutions."""
     rows: list[tuple[int, int, Message]] = [
-        (market.opens_at_ns, 0, listed(market.condition_id, market.fee_rate_micro))
-        for market in tape.markets
+        (market.opens_at_ns, 0, publication.listed(market)) for market in tape.markets
     ]
-    for trade in tape.trades:
-        side = BUY if trade.side == "BUY" else SELL
-        message = traded(
-            trade.wallet,
-            trade.condition_id,
-            side,
-            trade.price_micro,
-            trade.size_micro,
-            token_id=trade.token_id,
-        )
-        rows.append((trade.at_ns, 1, message))
-    for end in tape.resolutions:
-        message = market_pb2.MarketResolved(
-            condition_id=end.condition_id, winning_token_id=end.winning_token_id
-        )
-        rows.append((end.at_ns, 2, message))
+    rows += [(trade.at_ns, 1, publication.traded(trade)) for trade in tape.trades]
+    rows += [(end.at_ns, 2, publication.resolved(end)) for end in tape.resolutions]
     for at_ns, _, message in sorted(rows, key=lambda row: row[:2]):
         yield at_ns, message

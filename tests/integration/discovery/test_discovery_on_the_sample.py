@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.services.discovery.discovery_world import HOUR_NS, World, messages, state_bytes
 from whaletrader.schemas import agent_pb2, whale_pb2
+from whaletrader.services.discovery.config import DemoDiscoverySettings
 from whaletrader.services.feeds.tape import Tape, load_tape
 
 
@@ -16,7 +17,7 @@ def tape() -> Tape:
 
 @pytest.fixture(scope="module")
 def world(tape: Tape) -> World:
-    world = World()
+    world = World(DemoDiscoverySettings())
     for at_ns, message in messages(tape):
         world.tell(message, at_ns)
     return world
@@ -50,20 +51,32 @@ def test_discovered_and_pruned_take_turns(world: World) -> None:
         assert all(one is not other for one, other in pairwise(kinds))
 
 
-def test_everything_settles_and_the_books_of_all_wallets_agree(tape: Tape, world: World) -> None:
-    assert world.state.holdings == {}
-    assert world.state.terms == {}
-    stats = [record.stats for record in world.state.wallets.values()]
+def test_no_result_that_was_read_off_a_redemption_is_scored(tape: Tape, world: World) -> None:
+    inferred = {e.condition_id for e in tape.resolutions if e.winner_basis == "inferred_redeem"}
+    settled = [event.settled for event in world.of(whale_pb2.WhaleScored) if event.settled.event]
+    assert {one.condition_id for one in settled if one.is_inferred} == {
+        one.condition_id for one in settled if one.condition_id in inferred
+    }
+    assert all(one.weight_micro == 0 for one in settled if one.is_inferred)
+
+
+def test_everything_settles_and_the_sums_of_all_wallets_agree(world: World) -> None:
+    assert world.state.markets == {}
+    assert world.state.events == {}
+    tracks = [record.track for record in world.state.wallets.values()]
     base = world.state.base
-    assert base.markets == sum(one.markets for one in stats)
-    assert base.edge_sum == sum(one.edge_sum for one in stats)
-    assert base.wallets == sum(1 for one in stats if one.markets)
+    assert base.events == sum(one.stats.events for one in tracks)
+    assert base.edge_sum == sum(one.stats.edge_sum for one in tracks)
+    assert base.wallets == sum(1 for one in tracks if one.stats.events)
+    for record in world.state.wallets.values():
+        assert record.book.markets == {}
+        record.book.check_cash()
 
 
 def test_a_tape_cut_short_says_the_same_up_to_the_cut(tape: Tape, world: World) -> None:
     """No look-ahead: what was said before a moment does not know what comes after it."""
     cut_ns = tape.start_ns + 2 * (tape.end_ns - tape.start_ns) // 3
-    short = World()
+    short = World(DemoDiscoverySettings())
     for at_ns, message in messages(tape):
         if at_ns < cut_ns:
             short.tell(message, at_ns)
