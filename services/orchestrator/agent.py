@@ -107,6 +107,7 @@ class OrchestratorAgent(Agent[OrchestratorState, OrchestratorViews]):
         proposal = copy_of(trade, decision_id, self.views, self._thresholds)
         proposal.meta.source = self.name
         proposal.meta.event_time_ns = trade.meta.event_time_ns
+        proposal.asked_ns = self.now_ns
         proposal.deadline_ns = self.now_ns + self._thresholds.deadline_ns
         decision.outcome = decision_pb2.DECISION_OUTCOME_PROPOSED
         decision.proposal.CopyFrom(proposal)

@@ -7,7 +7,7 @@ plus its edge a share. A sale gives back what copies of this whale hold. Risk si
 from typing import Final
 
 from whaletrader.domain.ids import derived_id
-from whaletrader.domain.money import MICRO, floor_to
+from whaletrader.domain.money import MICRO, floor_to, notional
 from whaletrader.schemas import common_pb2, risk_pb2, wallet_pb2
 from whaletrader.services.orchestrator.config import Thresholds
 from whaletrader.services.orchestrator.state import Market, OrchestratorViews
@@ -31,6 +31,7 @@ def copy_of(
         token_id=trade.token_id,
         outcome_index=trade.outcome_index,
         side=trade.side,
+        leader_notional_micro=notional(trade.price_micro, trade.size_micro),
     )
     proposal.meta.id = proposal_id_of(trade)
     proposal.meta.cause = decision_id

@@ -33,6 +33,7 @@ def test_a_whales_buy_is_proposed_with_every_reason() -> None:
     assert (asked.leader, asked.token_id, asked.side) == (ANN, YES, BUY)
     assert asked.limit_price_micro == 520_000
     assert asked.fair_value_micro == 530_000
+    assert asked.leader_notional_micro > 0
     rules = {reason.rule for reason in decisions(step)[0].reasons}
     assert rules == set(Rule) - {Rule.HELD, Rule.EXIT_SHARE}
 
@@ -44,6 +45,7 @@ def test_the_proposal_belongs_to_the_trades_chain_and_has_a_deadline() -> None:
     assert asked.meta.cause == decisions(step)[0].meta.id
     assert asked.meta.correlation == decisions(step)[0].meta.correlation
     assert asked.deadline_ns == HOUR_NS + 250_000_000
+    assert asked.asked_ns == HOUR_NS
 
 
 def test_a_wallet_that_nobody_follows_is_no_candidate() -> None:
