@@ -22,7 +22,7 @@ from whaletrader.schemas import (
     whale_pb2,
 )
 from whaletrader.services.risk import batch as batches
-from whaletrader.services.risk import charter, exposure, folding, mandate, states, views
+from whaletrader.services.risk import charter, exposure, folding, mandate, showing, states, views
 from whaletrader.services.risk.alerts import Alert
 from whaletrader.services.risk.approving import (
     EXPIRY,
@@ -94,6 +94,7 @@ class RiskAgent(Agent[RiskState, RiskViews]):
             risk_pb2.BatchProposal: self.on_batch,
             risk_pb2.QuoteMandateProposal: self.on_mandate,
             risk_pb2.CheckProposal: self.on_check,
+            risk_pb2.RiskQuery: lambda query: showing.answer(self._desk, query),
             risk_pb2.PolicyCommand: self.on_policy,
             control_pb2.ControlOrdered: self.on_control,
             order_pb2.OrderAnnounced: self._booked_by(exposure.on_announced),

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from google.protobuf.message import Message
+
 from whaletrader.domain.approval import signing_bytes
 from whaletrader.domain.ids import derived_id
 from whaletrader.runtime.agent import Decision, event_id
@@ -135,9 +137,7 @@ def rejection(
     )
 
 
-def meta_after(
-    origin: common_pb2.Meta, kind: type[Signed] | type[risk_pb2.RejectedTrade], ordinal: int = 0
-) -> common_pb2.Meta:
+def meta_after(origin: common_pb2.Meta, kind: type[Message], ordinal: int = 0) -> common_pb2.Meta:
     """Return the complete meta of what follows from a message."""
     # Complete before it is signed: what the core would stamp afterwards is covered, too.
     return common_pb2.Meta(

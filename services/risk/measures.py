@@ -85,27 +85,29 @@ def historical_var(daily_equity_micro: list[int]) -> int:
     return max(0, round(tail(losses, 0.99).var))
 
 
-def _used(desk: Desk, ahead: DayAhead) -> Iterator[tuple[str, str, int, int, Unit]]:
+def money_limits(desk: Desk) -> list[tuple[Rule, Mapping[str, int], int]]:
+    """Return each limit on money in one place of a kind: what each place uses, and the limit."""
     state, limits, capital = desk.state, desk.limits, desk.capital_micro
     topics = {topic: sum(markets.values()) for topic, markets in state.by_topic.items()}
+    leaders = {leader: used for leader, used in state.by_leader.items() if leader}
     position = limits.of_capital(
         limits.position_micro_max, limits.position_micro_ratio_max, capital
     )
     market = limits.of_capital(limits.market_micro_max, limits.market_micro_ratio_max, capital)
-    total = limits.of_capital(limits.total_micro_max, limits.total_micro_ratio_max, capital)
-    money: list[tuple[Rule, Mapping[str, int], int]] = [
+    return [
         (Rule.POSITION_LIMIT, state.by_token, position),
         (Rule.MARKET_LIMIT, state.by_market, market),
-        (
-            Rule.LEADER_LIMIT,
-            {k: v for k, v in state.by_leader.items() if k},
-            limits.leader_micro_max,
-        ),
+        (Rule.LEADER_LIMIT, leaders, limits.leader_micro_max),
         (Rule.STRATEGY_LIMIT, state.by_strategy, share(limits.strategy_micro_ratio_max, capital)),
         (Rule.CATEGORY_LIMIT, state.by_category, share(limits.category_micro_ratio_max, capital)),
         (Rule.TOPIC_LIMIT, topics, share(limits.topic_micro_ratio_max, capital)),
     ]
-    for rule, used, limit in money:
+
+
+def _used(desk: Desk, ahead: DayAhead) -> Iterator[tuple[str, str, int, int, Unit]]:
+    state, limits, capital = desk.state, desk.limits, desk.capital_micro
+    total = limits.of_capital(limits.total_micro_max, limits.total_micro_ratio_max, capital)
+    for rule, used, limit in money_limits(desk):
         key = max(used, key=lambda name: (used[name], name), default="")
         yield rule, key, used.get(key, 0), limit, USD
     count = max((len(markets) for markets in state.by_topic.values()), default=0)
