@@ -26,6 +26,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("status", "whaletrader.commands.status", "Show what runs, and how well.", "local"),
     CommandRow("why", "whaletrader.commands.why", "The chain of an order or decision.", "local"),
     CommandRow("replay", "whaletrader.commands.replay", "Decide it all again; compare.", "local"),
+    CommandRow("risk", "whaletrader.commands.risk", "Limits, state, what-if, policy.", "local"),
     CommandRow("audit", "whaletrader.commands.audit", "Verify the event store.", "local"),
     CommandRow(
         "evidence", "whaletrader.commands.evidence", "Are these wallets worth copying?", "lab"
