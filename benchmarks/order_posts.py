@@ -1,21 +1,25 @@
 """Signed orders at the exchange's socket: verified orders a second, on one connection and on eight.
 
-Run as `python -m benchmarks.order_posts [ORDERS]`. The exchange runs as `benchmarks.venue` does, in
-a process of its own; orders are signed and requests built beforehand, so what is measured is the
-exchange: HTTP, API key, signature recovery, checks, book, answer. No two orders meet.
+The exchange runs in a process of its own; orders are signed and requests built beforehand, so what
+is measured is the exchange: HTTP, API key, signature recovery, checks, book, answer. No two orders
+meet. The floor is a server that answers the same requests without looking at them.
 """
 
 import asyncio
 import json
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import numpy as np
 from coincurve import PrivateKey
 
+from benchmarks.figures import Better, Figure, Samples, Section, latency_figures, rate_per_s
+from benchmarks.servers import Servers
+from benchmarks.sizes import Sizes
 from whaletrader.services.exchange.signing.contracts import order_domain
 from whaletrader.services.exchange.signing.keys import address_of, checksum, keccak
 from whaletrader.services.exchange.signing.login import request_signature
@@ -27,7 +31,8 @@ YES: Final = str((1 << 255) - 12345)
 NO: Final = str((1 << 255) - 54321)
 ZERO: Final = "0x" + "00" * 32
 CONNECTIONS: Final = (1, 8)
-ORDERS_DEFAULT: Final = 1_000
+# What one core is asked for, signature recovery included.
+_AIM: Final = 1_000.0
 START_S_MAX: Final = 60.0
 
 
@@ -41,25 +46,46 @@ class Login:
     passphrase: str
 
 
-async def main(orders: int) -> None:
-    """Print one line for each number of connections."""
-    command = [sys.executable, "-m", "whaletrader", "exchange", "--mode", "agents"]
-    process = await asyncio.create_subprocess_exec(
-        *command, "--markets", "none", "--port", "0", stdout=asyncio.subprocess.PIPE
+def run(_: Servers, sizes: Sizes) -> list[Section]:
+    """Measure over loopback; the client shares the machine."""
+    return [asyncio.run(_measured(sizes.posts))]
+
+
+async def _measured(orders: int) -> Section:
+    ours = [sys.executable, "-m", "whaletrader", "exchange", "--mode", "agents"]
+    ours += ["--markets", "none", "--port", "0"]
+    floor = [sys.executable, "-m", "benchmarks.floors.posts"]
+    section = Section(
+        "Signed orders over HTTP",
+        "How many signed orders a second a client gets verified and resting.",
+        "Each is posted over a kept connection, on one and on eight at once; every answer must say "
+        "live. The floor: the same requests to a bare server on the same HTTP stack.",
     )
-    try:
-        if process.stdout is None:
-            raise RuntimeError("the exchange has no output")
-        url = (await process.stdout.readline()).decode().strip()
+    async with _serving(ours) as url, _serving(floor) as bare_url:
         login = await _prepare(url)
         for number, connections in enumerate(CONNECTIONS):
             requests = [_request(login, number * orders + n) for n in range(orders)]
-            seconds, latencies = await _run(url, requests, connections)
-            p50, p99 = np.percentile(latencies, (50, 99)) * 1_000
-            print(
-                f"{connections} connection{'s' if connections > 1 else ''}: "
-                f"{orders / seconds:,.0f} orders/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms"
-            )
+            bare_ns, bare = await _run(bare_url, requests, connections)
+            taken_ns, samples = await _run(url, requests, connections)
+            name = f"{connections} connection{'s' if connections > 1 else ''}"
+            rate, bare_rate = rate_per_s(orders, taken_ns), rate_per_s(orders, bare_ns)
+            section.figures += [
+                Figure(name, rate, "/s", bare_rate, Better.HIGHER, value_aim=_AIM),
+                *latency_figures(name, samples, bare),
+            ]
+    return section
+
+
+@asynccontextmanager
+async def _serving(command: list[str]) -> AsyncIterator[str]:
+    """Run a server that prints its URL first."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    try:
+        if process.stdout is None:
+            raise RuntimeError("the server has no output")
+        url = (await process.stdout.readline()).decode().strip()
+        await _wait(url)
+        yield url
     finally:
         process.terminate()
         await process.wait()
@@ -67,7 +93,6 @@ async def main(orders: int) -> None:
 
 async def _prepare(url: str) -> Login:
     address = checksum(address_of(KEY))
-    await _wait(url)
     market: dict[str, Any] = {
         "condition_id": CONDITION,
         "question": "?",
@@ -163,24 +188,25 @@ def _request(login: Login, number: int) -> bytes:
     return head.encode() + body
 
 
-async def _run(url: str, requests: list[bytes], connections: int) -> tuple[float, list[float]]:
-    latencies: list[float] = []
+async def _run(url: str, requests: list[bytes], connections: int) -> tuple[int, Samples]:
+    """Return the nanoseconds that all took, and each one's."""
+    samples = Samples()
     waiting = list(reversed(requests))
 
     async def one() -> None:
         reader, writer = await _open(url)
         while waiting:
-            sent = time.perf_counter()
+            sent_ns = time.perf_counter_ns()
             writer.write(waiting.pop())
             answer = await _answer(reader)
-            latencies.append(time.perf_counter() - sent)
+            samples.taken_ns.append(time.perf_counter_ns() - sent_ns)
             if answer.get("status") != "live":
                 raise RuntimeError(f"not taken: {answer}")
         writer.close()
 
-    began = time.perf_counter()
+    began_ns = time.perf_counter_ns()
     await asyncio.gather(*(one() for _ in range(connections)))
-    return time.perf_counter() - began, latencies
+    return time.perf_counter_ns() - began_ns, samples
 
 
 async def _open(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -221,7 +247,3 @@ async def _wait(url: str) -> None:
         else:
             writer.close()
             return
-
-
-if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else ORDERS_DEFAULT))

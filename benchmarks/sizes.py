@@ -31,6 +31,7 @@ class Sizes:
     rescoring_wallets: int = 10_000
     rescoring_trades: int = 500
     rescoring_loop_wallets: int = 20
+    posts: int = 3_000
 
 
 FULL = Sizes()
@@ -53,4 +54,5 @@ QUICK = Sizes(
     rescoring_wallets=500,
     rescoring_trades=200,
     rescoring_loop_wallets=3,
+    posts=300,
 )
