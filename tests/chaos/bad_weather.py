@@ -31,7 +31,7 @@ _BATCH = 15
 _PROGRESS_S = 10.0
 _TICK_S = 0.05
 # Short, so that what nobody meets ends soon; few looks at holdings, of many tokens.
-SETTINGS = {"WORKING_TIME_S": "6", "HOLDINGS_EVERY_S": "15"}
+SETTINGS = {"WORKING_TIME_S": "10", "HOLDINGS_EVERY_S": "15"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class Report:
     seconds: float = 0.0
     crashes: int = 0
     orders: int = 0
+    # Orders that the exchange took at least once; the others ended before, refused or unsent.
+    accepted: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     struck: Counter[str] = field(default_factory=Counter)
     fills: Counter[str] = field(default_factory=Counter)
@@ -60,7 +62,8 @@ class Report:
     def __str__(self) -> str:
         return "\n".join(
             (
-                f"{self.orders} orders in {self.seconds:.0f} s, {self.crashes} crashes",
+                f"{self.orders} orders in {self.seconds:.0f} s, {self.crashes} crashes; "
+                f"{self.accepted} were taken by the exchange",
                 f"ends: {_row(self.ends)}",
                 f"fills: {_row(self.fills)}",
                 f"struck: {_row(self.struck)}",
@@ -94,7 +97,7 @@ class Run:
                 await self._crash()
                 self._still_works(weather)
                 if tells and time.monotonic() >= next_s:
-                    print(self._progress(time.monotonic() - began_s), flush=True)
+                    _say(self._progress(time.monotonic() - began_s))
                     next_s = time.monotonic() + _PROGRESS_S
                 await asyncio.sleep(_TICK_S)
         finally:
@@ -182,6 +185,7 @@ class Run:
         told, report = self._desk.told, self.report
         report.seconds = seconds
         report.orders = len(told.announced)
+        report.accepted = len(told.accepted)
         for ends in told.closed.values():
             name = order_pb2.CloseStatus.Name(ends[-1].status).removeprefix("CLOSE_STATUS_")
             report.ends[name.lower()] += 1
@@ -192,6 +196,11 @@ class Run:
     def _progress(self, seconds: float) -> str:
         done = self._started - len(self._open)
         return f"{seconds:5.0f} s: {done} of {self._plan.trades} done; {_row(self.report.struck)}"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _row(counts: Counter[str]) -> str:
@@ -209,8 +218,8 @@ async def _main(plan: Plan) -> None:
         async with stack(
             dsn, nats_url, Path(folder), ["--seed", str(plan.seed)], **SETTINGS
         ) as desk:
-            print(await Run(desk, plan).play(tells=True))
-            print("every order has one end, none is doubled, and the books are equal")
+            _say(str(await Run(desk, plan).play(tells=True)))
+            _say("every order has one end, none is doubled, and the books are equal")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -219,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--trades", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--markets", type=int, default=100)
-    parser.add_argument("--width", type=int, default=200, help="trades under way at a time")
+    parser.add_argument("--width", type=int, default=100, help="trades under way at a time")
     parser.add_argument("--crash-every", type=int, default=1_000, help="trades; 0: no crashes")
     given = parser.parse_args(arguments)
     asyncio.run(
