@@ -20,6 +20,7 @@ EDGES = (0.03, 0.06, 0.10, 0.15, 0.20)
 DECAY_EDGES = (0.08, 0.12, 0.16)
 DECAY_MARKETS_A_DAY = (5.0, 10.0, 20.0)
 DECAY_WALLETS = 100
+NULL_UNIVERSES = 5
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,11 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
     fair = replace(UniverseOptions(edge=0.10), maker_share=1.0)
     kinds.append(("edge 0.10, no fees", fair))
     kinds.append(("edge 0.10, events 0.8 correlated", replace(fair, correlation=0.8)))
-    kinds.append(("nobody is skilled, no fees", replace(fair, skilled_share=0.0)))
     censuses = [
         (name, take_census(options, given.universes, given.seed))
         for name, options in track(kinds, "universes", console=console)
     ]
+    # One discovery makes a universe's share 0 or 1 here: its mean needs more of them.
+    nobody = take_census(
+        replace(fair, skilled_share=0.0), NULL_UNIVERSES * given.universes, given.seed
+    )
+    censuses.append(("nobody is skilled, no fees", nobody))
     cases = [
         measure_decay(edge, rate, DECAY_WALLETS, given.seed)
         for edge in track(DECAY_EDGES, "decay", console=console)
