@@ -25,6 +25,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("down", "whaletrader.commands.down", "Stop the stack and wait.", "local"),
     CommandRow("status", "whaletrader.commands.status", "Show what runs, and how well.", "local"),
     CommandRow("why", "whaletrader.commands.why", "The chain of an order or decision.", "local"),
+    CommandRow("whales", "whaletrader.commands.whales", "Who is worth copying, and why.", "local"),
     CommandRow("replay", "whaletrader.commands.replay", "Decide it all again; compare.", "local"),
     CommandRow("risk", "whaletrader.commands.risk", "Limits, state, what-if, policy.", "local"),
     CommandRow("audit", "whaletrader.commands.audit", "Verify the event store.", "local"),

@@ -1,5 +1,6 @@
 """A discovery agent driven record by record, with its timer, over made-up or recorded markets."""
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -135,6 +136,24 @@ def resolved(market: str, *, yes: bool = True, basis: int = 0) -> market_pb2.Mar
         winning_index=0 if yes else 1,
         basis=basis,
     )
+
+
+def ruled(wallet: str, ruling: int, operator: str = "ann") -> whale_pb2.WhaleRuled:
+    return whale_pb2.WhaleRuled(wallet=wallet, ruling=ruling, operator=operator)
+
+
+def play_skilled(world: World, rounds: int, win_rate: float = 0.95, seed: int = 1) -> None:
+    """Twelve wallets trade at 0.5 a market a round; `skilled` wins by its rate, others by half."""
+    chance = random.Random(seed)
+    for number in range(rounds):
+        at_ns = START_NS + number * HOUR_NS
+        for wallet in ["skilled", *(f"lucky{n}" for n in range(11))]:
+            market = f"{wallet}-{number}"
+            world.tell(listed(market), at_ns)
+            world.tell(traded(wallet, market, BUY), at_ns)
+            world.tell(traded(wallet, market, BUY), at_ns)
+            rate = win_rate if wallet == "skilled" else 0.5
+            world.tell(resolved(market, yes=chance.random() < rate), at_ns)
 
 
 def messages(tape: Tape) -> Iterator[tuple[int, Message]]:
