@@ -14,6 +14,7 @@ from whaletrader.services.gateway.config import GatewaySettings
 from whaletrader.services.gateway.control import ControlDesk, KeyReused, Order
 from whaletrader.services.gateway.guard import SUBPROTOCOL
 from whaletrader.services.gateway.live import LiveHub, TooManySockets
+from whaletrader.services.gateway.risk_desk import RiskDesk
 from whaletrader.services.gateway.store import Store
 from whaletrader.store.causes import AmbiguousId, UnknownId
 
@@ -43,6 +44,7 @@ class Ports:
     progress: TapeProgress
     announcements: Announcements
     settings: GatewaySettings
+    risk: RiskDesk
 
 
 class OrderBody(BaseModel):

@@ -24,6 +24,7 @@ from whaletrader.services.gateway.app import create_app
 from whaletrader.services.gateway.config import GatewaySettings
 from whaletrader.services.gateway.control import ControlDesk
 from whaletrader.services.gateway.live import LiveHub
+from whaletrader.services.gateway.risk_desk import RiskDesk
 from whaletrader.services.gateway.store import StoreNotReady, StoreUnavailable, open_store
 
 _LOG = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ async def opened(
     progress = TapeProgress(runtime.nats_url.get_secret_value(), runtime.mode.value)
     announcements = Announcements(runtime.redis_url.get_secret_value())
     hub = LiveHub(store, control, progress, announcements, settings)
-    ports = Ports(store, control, hub, progress, announcements, settings)
+    risk = RiskDesk(runtime.nats_url.get_secret_value(), settings.portfolio, store, WallClock())
+    ports = Ports(store, control, hub, progress, announcements, settings, risk)
     registry = CollectorRegistry()
     running = [hub.run(), announcements.run(), _watch(ports, health)]
     if runtime.is_paced:
@@ -64,6 +66,7 @@ async def opened(
         yield create_app(ports, registry), ports
     finally:
         await _end(tasks)
+        await risk.close()
         await control.close()
         await store.close()
 

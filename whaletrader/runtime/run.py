@@ -60,7 +60,7 @@ async def open_configured_log(settings: RuntimeSettings) -> Log:
     return log
 
 
-async def _face(responder: Responder, service: Service, is_at_work: bool) -> None:
+async def face(responder: Responder, service: Service, is_at_work: bool) -> None:
     """Listen for requests while there is a worker to answer them."""
     if not is_at_work:
         await responder.hush()
@@ -104,7 +104,7 @@ async def _main(service: Service, settings: RuntimeSettings, name: str, pace: Pa
             await line.listen(shell.wake)
         letters = Letters(log, clock, name, member_name(name))
         responder = Responder(client, clock, shell.answer, letters.bury)
-        shell.on_work = lambda is_at_work: _face(responder, service, is_at_work)
+        shell.on_work = lambda is_at_work: face(responder, service, is_at_work)
         await shell.run()
         await letters.drain()
     finally:

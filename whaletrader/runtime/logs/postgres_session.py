@@ -66,14 +66,15 @@ _SERVER_SETTINGS: Final = {
 class PostgresSettings:
     """How to reach PostgreSQL and how long to wait for what.
 
-    `lease_s`: a member that is silent for so long loses its shards.
+    `lease_s`: a member that is silent for so long loses its shards; a standby takes over
+    within 10 s, with what it has to read.
     `reconnect_s`: how long one call keeps trying to connect before it raises LogUnavailable.
     `statement_s`: after so long a statement counts as lost.
     `look_again_s`: how often a waiting poll looks without having been told to.
     """
 
     dsn: str
-    lease_s: float = 10.0
+    lease_s: float = 6.0
     reconnect_s: float = 1.0
     statement_s: float = 30.0
     look_again_s: float = 1.0
