@@ -145,14 +145,14 @@ class DemoDiscoverySettings(DiscoverySettings):
 
     No wallet of the sample can be told from a lucky one, and few of its results were published.
     These limits let luck pass, so that there is something to copy, to refuse and to lose: each
-    wallet is judged as if it were the only one, on five markets, with an interval that holds in
-    30 of 100. What a demo finds is therefore no finding. Its results are published ones only.
+    wallet is judged as if it were the only one, on three markets, with an interval that holds in
+    10 of 100. What a demo finds is therefore no finding. Its results are published ones only.
     """
 
-    markets_min: int = Field(default=5, ge=2)
-    trades_min: int = Field(default=5, ge=1)
-    wallets_min: int = Field(default=5, ge=4)
-    confidence: float = Field(default=0.3, gt=0.0, lt=1.0)
+    markets_min: int = Field(default=3, ge=2)
+    trades_min: int = Field(default=3, ge=1)
+    wallets_min: int = Field(default=4, ge=4)
+    confidence: float = Field(default=0.1, gt=0.0, lt=1.0)
     prune_margin_micro: int = Field(default=30_000, ge=0, le=1_000_000)
     is_corrected: bool = False
     # Markets of the sample settle months after they were traded.

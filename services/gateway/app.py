@@ -29,6 +29,7 @@ from whaletrader.services.gateway.api import Ports
 from whaletrader.services.gateway.guard import Guard
 from whaletrader.services.gateway.risk_api import risking
 from whaletrader.services.gateway.store import StoreNotReady, StoreUnavailable
+from whaletrader.services.gateway.whale_api import whaling
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ def create_app(ports: Ports, registry: CollectorRegistry) -> FastAPI:
     for routes in (api.reading, api.deciding, api.controlling, api.streaming):
         app.include_router(routes(ports))
     app.include_router(risking(ports.risk))
+    app.include_router(whaling(ports))
     _add_probes(app, ports, registry)
     _add_errors(app)
     app.mount("/", _Page(directory=STATIC, html=True))

@@ -23,9 +23,11 @@ from whaletrader.runtime.log import (
     LogError,
     LogUnavailable,
     Position,
+    Record,
     partition_of,
 )
-from whaletrader.schemas import control_pb2
+from whaletrader.runtime.ruling import RulingOrder, ruling_event, ruling_record
+from whaletrader.schemas import control_pb2, whale_pb2
 from whaletrader.services.gateway import views
 
 _LOG = logging.getLogger(__name__)
@@ -107,9 +109,23 @@ class ControlDesk:
                 ):
                     raise KeyReused("this idempotency key was used for another order")
                 return Ordered(known, repeated=True)
-            await self._append(log, event)
+            await self._append(log, control_record(event))
             _LOG.warning("%s ordered %s: %s", order.operator, order.action, event.meta.id)
             return Ordered(event, repeated=False)
+
+    async def rule(self, order: RulingOrder) -> whale_pb2.WhaleRuled:
+        """Append a person's word on a wallet; with the same key it is the same event.
+
+        Raises BadRuling, LogUnavailable, CommitUncertain.
+        """
+        event = ruling_event(order, self._clock.now_ns())
+        async with self._lock:
+            log = await self._caught_up()
+            await self._append(log, ruling_record(event))
+        _LOG.warning(
+            "%s ruled %s %s: %s", order.operator, order.ruling, event.wallet, event.meta.id
+        )
+        return event
 
     async def refresh(self) -> views.ControlState:
         """Read on in the log and return the state; the last known one if it is away."""
@@ -172,9 +188,9 @@ class ControlDesk:
         if len(self._orders) > REMEMBERED_MAX:
             del self._orders[next(iter(self._orders))]
 
-    async def _append(self, log: Log, event: control_pb2.ControlOrdered) -> None:
+    async def _append(self, log: Log, record: Record) -> None:
         try:
-            await asyncio.wait_for(log.append([control_record(event)]), CALL_S_MAX)
+            await asyncio.wait_for(log.append([record]), CALL_S_MAX)
         except TimeoutError as error:
             raise CommitUncertain("the log did not answer in time") from error
 
