@@ -1,8 +1,9 @@
 """The chain of causes around one event: from the wallet's trade to the fill and its profit.
 
 Reads `events` by id, correlation and cause. Two things are only in read models: inputs that
-never were on the log (what the venue answered), and which events belong to an order; what the
-venue tells of an order starts a chain of its own, and is hung under the order here. Called by
+never were on the log (what the venue answered), and which events belong to an order or to the
+work on an approved trade; what the venue tells of an order starts a chain of its own, and is hung
+under the order here, and the orders, skips and figures of a work under its beginning. Called by
 `whaletrader why` and the gateway.
 """
 
@@ -14,7 +15,7 @@ import asyncpg
 from google.protobuf.message import Message
 
 from whaletrader.runtime.codec import UnreadableMessage, decode
-from whaletrader.schemas import common_pb2, decision_pb2
+from whaletrader.schemas import common_pb2, decision_pb2, order_pb2
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -69,6 +70,14 @@ class Step:
         if order is not None and hasattr(order, "order_id"):
             return str(order.order_id)
         return str(getattr(self.message, "order_id", ""))
+
+    @property
+    def approval_id(self) -> str:
+        """The approved trade whose work it is part of, or the empty string."""
+        order = getattr(self.message, "order", None)
+        if order is not None and hasattr(order, "approval_id"):
+            return str(order.approval_id)
+        return str(getattr(self.message, "approval_id", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,15 @@ FROM read.inline_inputs WHERE correlation = ANY($1::text[]) OR id = ANY($2::text
 _OF_ORDERS: Final = """
 SELECT DISTINCT event_id, correlation FROM read.order_events WHERE order_id = ANY($1::text[])
 """
+_OF_WORKS: Final = """
+SELECT event_id FROM read.work_events WHERE approval_id = ANY($1::text[])
+"""
+# What is told within a work, however many steps and news of the venue led to it.
+_WITHIN_WORK: Final = (
+    order_pb2.OrderAnnounced,
+    order_pb2.ChildSkipped,
+    order_pb2.WorkFinished,
+)
 
 
 async def _collected(connection: Connection, starts: Sequence[str]) -> dict[str, Step]:
@@ -161,6 +179,7 @@ async def _collected(connection: Connection, starts: Sequence[str]) -> dict[str,
     steps: dict[str, Step] = {}
     chains: set[str] = set()
     orders: set[str] = set()
+    works: set[str] = set()
     wanted = set(starts)
     for _ in range(ROUNDS_MAX):
         rows = await connection.fetch(_EVENTS, sorted(wanted), STEPS_MAX)
@@ -174,6 +193,10 @@ async def _collected(connection: Connection, starts: Sequence[str]) -> dict[str,
         orders |= told
         linked = await connection.fetch(_OF_ORDERS, sorted(told))
         missing = {row["event_id"] for row in linked}
+        begun = {step.approval_id for step in steps.values() if step.approval_id} - works
+        works |= begun
+        parts = await connection.fetch(_OF_WORKS, sorted(begun))
+        missing |= {row["event_id"] for row in parts}
         missing |= {step.cause for step in steps.values() if step.cause and not _is_root(step)}
         missing |= {chain for chain in chains if chain}
         missing -= steps.keys() | wanted
@@ -211,9 +234,17 @@ def _tree(steps: dict[str, Step], starts: Sequence[str]) -> tuple[Step, ...]:
     announced = {
         step.order_id: step.id for step in steps.values() if step.type.endswith(".OrderAnnounced")
     }
+    works = {
+        step.approval_id: step.id
+        for step in steps.values()
+        if isinstance(step.message, order_pb2.WorkStarted)
+    }
     parents: dict[str, str] = {}
     for step in steps.values():
         parent = "" if _is_root(step) else step.cause
+        if isinstance(step.message, _WITHIN_WORK):
+            # The end of one order causes the next: told so, the fourth would hang under three.
+            parent = works.get(step.approval_id, parent)
         if parent not in steps:
             # A request is in the decision that announced it; news of an order belong to it.
             parent = requests.get(step.cause) or announced.get(step.order_id, "")

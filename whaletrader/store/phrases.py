@@ -4,12 +4,11 @@ Called by `whaletrader why`; the gateway may use the same words.
 """
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from whaletrader.domain.money import MICRO, notional
+from whaletrader.domain.money import notional
 from whaletrader.schemas import (
     agent_pb2,
     common_pb2,
@@ -22,9 +21,11 @@ from whaletrader.schemas import (
     wallet_pb2,
     whale_pb2,
 )
+from whaletrader.store import phrases_of_works as works
+from whaletrader.store.amounts import amount, price, shares, usd
 from whaletrader.store.projections.reasons import short_name, side_name, unit_name
 
-_NS_PER_MS: Final = 1_000_000
+__all__ = ("amount", "phrase", "price", "reason_phrase", "shares", "unit_of", "usd")
 
 
 def phrase(message: Message | None) -> str:
@@ -44,41 +45,6 @@ def reason_phrase(reason: common_pb2.Reason) -> str:
 def unit_of(unit: int) -> str:
     """Return the name of a unit, as the read models have it."""
     return unit_name(unit)
-
-
-def amount(value: int, unit: int) -> str:
-    """Return a scaled integer in a person's unit, exactly."""
-    if unit == common_pb2.UNIT_MICRO_USD:
-        return usd(value)
-    if unit == common_pb2.UNIT_MICRO_SHARES:
-        return shares(value)
-    if unit == common_pb2.UNIT_MICRO_PRICE:
-        return price(value)
-    if unit == common_pb2.UNIT_MICRO_RATIO:
-        return f"{_plain(Decimal(value) * 100 / MICRO)} %"
-    if unit == common_pb2.UNIT_NANOSECONDS:
-        return f"{_plain(Decimal(value) / _NS_PER_MS)} ms"
-    return f"{value:,}"
-
-
-def usd(micro: int) -> str:
-    sign = "-" if micro < 0 else ""
-    return f"{sign}${_plain(Decimal(abs(micro)) / MICRO, 2)}"
-
-
-def shares(micro: int) -> str:
-    return f"{_plain(Decimal(micro) / MICRO)} shares"
-
-
-def price(micro: int) -> str:
-    return f"${_plain(Decimal(micro) / MICRO, 2)} a share"
-
-
-def _plain(value: Decimal, places: int = 0) -> str:
-    """Return the number with thousands separators, every digit it has, and at least `places`."""
-    whole, _, fraction = f"{value:,f}".partition(".")
-    fraction = fraction.rstrip("0").ljust(places, "0")
-    return f"{whole}.{fraction}" if fraction else whole
 
 
 def _traded(message: wallet_pb2.WalletTraded) -> str:
@@ -118,6 +84,10 @@ def _order(message: Any) -> str:
         f"{side_name(order.side)} {shares(order.size_micro)} at {price(order.price_micro)}, "
         f"order {order.order_id[:12]}"
     )
+
+
+def _announced(message: order_pb2.OrderAnnounced) -> str:
+    return f"{_order(message)}{works.order_place(message)}"
 
 
 def _filled(message: Any) -> str:
@@ -172,10 +142,24 @@ _PHRASES: Final[Mapping[type[Message], Callable[[Any], str]]] = {
     decision_pb2.DecisionMade: _decided,
     risk_pb2.ApprovedTrade: _approved,
     risk_pb2.RejectedTrade: _rejected,
-    order_pb2.OrderAnnounced: _order,
+    risk_pb2.RiskAlerted: works.alerted,
+    risk_pb2.TradingStateChanged: works.state_changed,
+    risk_pb2.RiskMeasured: works.measured,
+    risk_pb2.CapitalPhaseChanged: works.capital_phase,
+    risk_pb2.DeriskOrdered: works.derisked,
+    order_pb2.WorkStarted: works.started,
+    order_pb2.ChildSkipped: works.skipped,
+    order_pb2.WorkFinished: works.finished,
+    order_pb2.BookRead: works.book_read,
+    order_pb2.ApprovalRefused: works.refused,
+    order_pb2.PositionsReconciled: works.reconciled,
+    order_pb2.ReconciliationFailed: works.differed,
+    order_pb2.OrderAnnounced: _announced,
+    order_pb2.OrderSubmitted: _order,
     order_pb2.OrderAccepted: _order,
     order_pb2.OrderUnknown: _order,
     order_pb2.OrderMatched: _filled,
+    order_pb2.OrderMined: _filled,
     order_pb2.OrderConfirmed: _filled,
     order_pb2.OrderReversed: _filled,
     order_pb2.VenueTradeSeen: _filled,

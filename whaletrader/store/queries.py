@@ -26,26 +26,26 @@ class Database(Protocol):
 async def portfolio_states(db: Database) -> list[rows.PortfolioState]:
     """Return the latest state of each portfolio."""
     query = "SELECT * FROM read.current_portfolio_state ORDER BY portfolio"
-    return await _all(db, rows.PortfolioState, query)
+    return await read_all(db, rows.PortfolioState, query)
 
 
 async def whales(db: Database, limit: int = 50, *, only_whales: bool = False) -> list[rows.Whale]:
     """Return the leaderboard: whales first, then by the lower end of the edge's interval."""
-    return await _all(
+    return await read_all(
         db,
         rows.Whale,
         """
         SELECT * FROM read.whale_leaderboard WHERE scored_ns > 0 AND (is_whale OR NOT $2)
         ORDER BY is_whale DESC, edge_lower_micro DESC, wallet LIMIT $1
         """,
-        _clipped(limit),
+        clipped(limit),
         only_whales,
     )
 
 
 async def decisions(db: Database, limit: int = 50, outcome: str = "") -> list[rows.Decision]:
     """Return the latest decisions, newest first."""
-    return await _all(
+    return await read_all(
         db,
         rows.Decision,
         f"""
@@ -54,14 +54,14 @@ async def decisions(db: Database, limit: int = 50, outcome: str = "") -> list[ro
         WHERE $2 = '' OR outcome = $2
         ORDER BY event_time_ns DESC, id LIMIT $1
         """,
-        _clipped(limit),
+        clipped(limit),
         outcome,
     )
 
 
 async def decision(db: Database, decision_id: str) -> rows.Decision | None:
     """Return one decision, or None."""
-    return await _one(
+    return await read_one(
         db,
         rows.Decision,
         f"""
@@ -74,7 +74,7 @@ async def decision(db: Database, decision_id: str) -> rows.Decision | None:
 
 async def approvals(db: Database, limit: int = 50) -> list[rows.Approval]:
     """Return the latest approvals, newest first."""
-    return await _all(
+    return await read_all(
         db,
         rows.Approval,
         f"""
@@ -82,13 +82,13 @@ async def approvals(db: Database, limit: int = 50) -> list[rows.Approval]:
         LEFT JOIN read.markets AS m USING (condition_id)
         ORDER BY event_time_ns DESC, approval_id LIMIT $1
         """,
-        _clipped(limit),
+        clipped(limit),
     )
 
 
 async def rejections(db: Database, limit: int = 50, rule: str = "") -> list[rows.Rejection]:
     """Return the latest rejections, newest first."""
-    return await _all(
+    return await read_all(
         db,
         rows.Rejection,
         f"""
@@ -97,14 +97,14 @@ async def rejections(db: Database, limit: int = 50, rule: str = "") -> list[rows
         WHERE $2 = '' OR rule = $2
         ORDER BY event_time_ns DESC, id LIMIT $1
         """,
-        _clipped(limit),
+        clipped(limit),
         rule,
     )
 
 
 async def rejections_by_rule(db: Database) -> list[rows.RejectionCount]:
     """Return how often each rule said no, most often first."""
-    return await _all(
+    return await read_all(
         db,
         rows.RejectionCount,
         """
@@ -116,23 +116,23 @@ async def rejections_by_rule(db: Database) -> list[rows.RejectionCount]:
 
 async def orders(db: Database, limit: int = 50, *, only_open: bool = False) -> list[rows.Order]:
     """Return the latest orders, newest first."""
-    return await _all(
+    return await read_all(
         db,
         rows.Order,
         _ORDERS + "WHERE closed_ns = 0 OR NOT $2 ORDER BY announced_ns DESC, order_id LIMIT $1",
-        _clipped(limit),
+        clipped(limit),
         only_open,
     )
 
 
 async def order(db: Database, order_id: str) -> rows.Order | None:
     """Return one order, or None."""
-    return await _one(db, rows.Order, _ORDERS + "WHERE order_id = $1", order_id)
+    return await read_one(db, rows.Order, _ORDERS + "WHERE order_id = $1", order_id)
 
 
 async def fills(db: Database, limit: int = 50, order_id: str = "") -> list[rows.Fill]:
     """Return the latest fills, newest first, of one order or of all."""
-    return await _all(
+    return await read_all(
         db,
         rows.Fill,
         f"""
@@ -141,7 +141,7 @@ async def fills(db: Database, limit: int = 50, order_id: str = "") -> list[rows.
         WHERE $2 = '' OR order_id = $2
         ORDER BY event_time_ns DESC, trade_id LIMIT $1
         """,
-        _clipped(limit),
+        clipped(limit),
         order_id,
     )
 
@@ -150,7 +150,7 @@ async def positions(
     db: Database, portfolio: str = "", *, only_open: bool = True
 ) -> list[rows.Position]:
     """Return positions by market, token and leader, the largest cost first."""
-    return await _all(
+    return await read_all(
         db,
         rows.Position,
         f"""
@@ -171,7 +171,7 @@ async def positions(
 
 async def profit_by_leader(db: Database, portfolio: str) -> list[rows.LeaderProfit]:
     """Return realised and open profit by leader with its uncertainty, best first."""
-    return await _all(
+    return await read_all(
         db,
         rows.LeaderProfit,
         f"""
@@ -202,7 +202,7 @@ async def profit_by_market(
     db: Database, portfolio: str, limit: int = 50
 ) -> list[rows.MarketProfit]:
     """Return realised profit by market, best first."""
-    return await _all(
+    return await read_all(
         db,
         rows.MarketProfit,
         f"""
@@ -213,13 +213,13 @@ async def profit_by_market(
         ORDER BY sum(realized_micro) DESC, p.condition_id LIMIT $2
         """,
         portfolio,
-        _clipped(limit),
+        clipped(limit),
     )
 
 
 async def profit_by_day(db: Database, portfolio: str) -> list[rows.DayProfit]:
     """Return realised profit by day, oldest first."""
-    return await _all(
+    return await read_all(
         db,
         rows.DayProfit,
         """
@@ -233,7 +233,7 @@ async def profit_by_day(db: Database, portfolio: str) -> list[rows.DayProfit]:
 
 async def risk_metrics(db: Database, portfolio: str = "") -> list[rows.RiskMetric]:
     """Return each limit with its latest value."""
-    return await _all(
+    return await read_all(
         db,
         rows.RiskMetric,
         """
@@ -247,12 +247,12 @@ async def risk_metrics(db: Database, portfolio: str = "") -> list[rows.RiskMetri
 async def alerts(db: Database, limit: int = 50) -> list[rows.Alert]:
     """Return the latest alerts, newest first."""
     query = "SELECT * FROM read.alerts ORDER BY event_time_ns DESC, id LIMIT $1"
-    return await _all(db, rows.Alert, query, _clipped(limit))
+    return await read_all(db, rows.Alert, query, clipped(limit))
 
 
 async def agents(db: Database) -> list[rows.AgentState]:
     """Return what is known of each agent that has a journal or reports its health."""
-    return await _all(
+    return await read_all(
         db,
         rows.AgentState,
         """
@@ -279,7 +279,7 @@ async def agents(db: Database) -> list[rows.AgentState]:
 
 async def dead_letters(db: Database, limit: int = 50) -> list[rows.DeadLetter]:
     """Return the latest dead letters, newest first."""
-    return await _all(
+    return await read_all(
         db,
         rows.DeadLetter,
         """
@@ -287,13 +287,13 @@ async def dead_letters(db: Database, limit: int = 50) -> list[rows.DeadLetter]:
                octet_length(payload) AS bytes, log_time_ns
         FROM read.dead_letters ORDER BY log_time_ns DESC, id LIMIT $1
         """,
-        _clipped(limit),
+        clipped(limit),
     )
 
 
 async def markets(db: Database, condition_ids: Sequence[str]) -> list[rows.Market]:
     """Return the markets with these ids that are known."""
-    return await _all(
+    return await read_all(
         db,
         rows.Market,
         "SELECT * FROM read.markets WHERE condition_id = ANY($1::text[]) ORDER BY condition_id",
@@ -308,18 +308,20 @@ async def markets_named(db: Database, name: str) -> list[rows.Market]:
         WHERE condition_id = $1 OR slug = $1 OR starts_with(condition_id, $1)
         ORDER BY condition_id <> $1 AND slug <> $1, condition_id LIMIT 2
     """
-    found = await _all(db, rows.Market, query, name)
+    found = await read_all(db, rows.Market, query, name)
     return found[:1] if found and name in (found[0].condition_id, found[0].slug) else found
 
 
 async def control_states(db: Database) -> list[rows.ControlState]:
     """Return the last order given for each portfolio."""
-    return await _all(db, rows.ControlState, "SELECT * FROM read.control_state ORDER BY portfolio")
+    return await read_all(
+        db, rows.ControlState, "SELECT * FROM read.control_state ORDER BY portfolio"
+    )
 
 
 async def topic_totals(db: Database) -> list[rows.TopicTotal]:
     """Return how many events of each topic are recorded."""
-    return await _all(
+    return await read_all(
         db,
         rows.TopicTotal,
         """
@@ -368,15 +370,18 @@ LEFT JOIN LATERAL (
 """
 
 
-def _clipped(limit: int, most: int = ROWS_MAX) -> int:
+def clipped(limit: int, most: int = ROWS_MAX) -> int:
+    """Return the limit, from 1 to `most`."""
     return max(1, min(limit, most))
 
 
-async def _all(db: Database, kind: type[Read], query: str, *args: object) -> list[Read]:
+async def read_all(db: Database, kind: type[Read], query: str, *args: object) -> list[Read]:
+    """Return what the statement finds as rows of this kind, by the names of its columns."""
     found = await db.fetch(f"SELECT row_to_json(q)::text FROM ({query}) AS q", *args)
     decoder = msgspec.json.Decoder(kind)
     return [decoder.decode(row[0]) for row in found]
 
 
-async def _one(db: Database, kind: type[Read], query: str, *args: object) -> Read | None:
-    return next(iter(await _all(db, kind, query, *args)), None)
+async def read_one(db: Database, kind: type[Read], query: str, *args: object) -> Read | None:
+    """Return the first row that the statement finds, or None."""
+    return next(iter(await read_all(db, kind, query, *args)), None)

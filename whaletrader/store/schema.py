@@ -26,7 +26,7 @@ DAY_NS: Final = 86_400 * 1_000_000_000
 _INSTALL_LOCK: Final = 7_461_902_341_019
 _PARTITION_LOCK: Final = 7_461_902_341_020
 # Raise it when a projection says something else of the same events: they are rebuilt then.
-PROJECTIONS_VERSION: Final = 1
+PROJECTIONS_VERSION: Final = 2
 
 
 class SchemaMismatch(RuntimeError):

@@ -15,17 +15,19 @@ from whaletrader.store.events import Recorded
 from whaletrader.store.projections import (
     agents,
     decisions,
+    desk,
     latency,
     markets,
     orders,
     portfolio,
     whales,
+    works,
 )
 from whaletrader.store.tables import Change, Table
 
 Projection = Callable[[Recorded, Any], Iterable[Change]]
 
-_MODULES: Final = (orders, decisions, portfolio, whales, markets, agents)
+_MODULES: Final = (orders, works, decisions, desk, portfolio, whales, markets, agents)
 
 TABLES: Final[tuple[Table, ...]] = (
     *(table for module in _MODULES for table in module.TABLES),

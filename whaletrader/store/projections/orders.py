@@ -13,6 +13,7 @@ from whaletrader.store.projections.reasons import (
     short_name,
     side_name,
 )
+from whaletrader.store.projections.works import tactic_name, work_event
 from whaletrader.store.tables import Change, Table, Value, put
 
 _REF: Final = {
@@ -39,7 +40,14 @@ ORDERS: Final = Table(
         "venue_status": "text",
         "order_type": "text",
         "venue": "text",
+        # How its approved trade is worked, which order of it this is, and in which phase.
+        "tactic": "text",
+        "child": "integer",
+        "phase": "integer",
+        "post_only": "boolean",
         "announced_ns": "bigint",
+        # 0 unless the venue said that it holds the order back.
+        "submitted_ns": "bigint",
         "closed_ns": "bigint",
         "updated_ns": "bigint",
         # As the venue said when it closed the order; fills are in `fills`.
@@ -65,9 +73,11 @@ FILLS: Final = Table(
         "size_micro": "bigint",
         "fee_micro": "bigint",
         "liquidity": "text",
-        # matched (provisional), confirmed, reversed.
+        # matched (provisional, also once it is mined), confirmed, reversed.
         "status": "text",
         "event_time_ns": "bigint",
+        "matched_ns": "bigint",
+        "mined_ns": "bigint",
         "reasons": "jsonb",
         "correlation": "text",
     },
@@ -84,15 +94,30 @@ TABLES: Final = (ORDERS, FILLS, ORDER_EVENTS)
 
 
 def _announced(event: Recorded, message: order_pb2.OrderAnnounced) -> Iterable[Change]:
-    return _order(
+    yield from _order(
         event,
         message.order,
         **_ref(message.order),
         status="announced",
         order_type=short_name(order_pb2.OrderType, "ORDER_TYPE_", message.order_type),
         venue=plain(message.venue),
+        tactic=tactic_name(message.tactic),
+        child=message.child,
+        phase=message.phase,
+        post_only=message.post_only,
         announced_ns=event.event_time_ns,
         correlation=event.correlation,
+    )
+    yield work_event(event, message.order.approval_id)
+
+
+def _submitted(event: Recorded, message: order_pb2.OrderSubmitted) -> Iterable[Change]:
+    # Still announced: the venue has the request, and the order neither rests nor trades yet.
+    return _order(
+        event,
+        message.order,
+        submitted_ns=event.event_time_ns,
+        venue_status=plain(message.venue_status),
     )
 
 
@@ -117,15 +142,20 @@ def _closed(event: Recorded, message: order_pb2.OrderClosed) -> Iterable[Change]
 
 
 def _matched(event: Recorded, message: order_pb2.OrderMatched) -> Iterable[Change]:
-    return _fill(event, message, "matched", event_time_ns=event.event_time_ns)
+    at_ns = event.event_time_ns
+    return _fill(event, message, status="matched", event_time_ns=at_ns, matched_ns=at_ns)
+
+
+def _mined(event: Recorded, message: order_pb2.OrderMined) -> Iterable[Change]:
+    return _fill(event, message, mined_ns=event.event_time_ns)
 
 
 def _confirmed(event: Recorded, message: order_pb2.OrderConfirmed) -> Iterable[Change]:
-    return _fill(event, message, "confirmed", event_time_ns=event.event_time_ns)
+    return _fill(event, message, status="confirmed", event_time_ns=event.event_time_ns)
 
 
 def _reversed(event: Recorded, message: order_pb2.OrderReversed) -> Iterable[Change]:
-    return _fill(event, message, "reversed", reasons=reasons_json(message.reasons))
+    return _fill(event, message, status="reversed", reasons=reasons_json(message.reasons))
 
 
 def _refused(event: Recorded, message: order_pb2.ApprovalRefused) -> Iterable[Change]:
@@ -146,10 +176,12 @@ def _refused(event: Recorded, message: order_pb2.ApprovalRefused) -> Iterable[Ch
 
 PROJECTIONS: Final = {
     order_pb2.OrderAnnounced: _announced,
+    order_pb2.OrderSubmitted: _submitted,
     order_pb2.OrderAccepted: _accepted,
     order_pb2.OrderUnknown: _unknown,
     order_pb2.OrderClosed: _closed,
     order_pb2.OrderMatched: _matched,
+    order_pb2.OrderMined: _mined,
     order_pb2.OrderConfirmed: _confirmed,
     order_pb2.OrderReversed: _reversed,
     order_pb2.ApprovalRefused: _refused,
@@ -161,7 +193,7 @@ def _order(event: Recorded, order: order_pb2.OrderRef, **sets: Value) -> Iterabl
     yield _history(event, order)
 
 
-def _fill(event: Recorded, message: Any, status: str, **sets: Value) -> Iterable[Change]:
+def _fill(event: Recorded, message: Any, **sets: Value) -> Iterable[Change]:
     order, fill = message.order, message.fill
     ref = _ref(order)
     for name in ("approval_id", "proposal_id", "price_micro", "size_micro"):
@@ -175,7 +207,6 @@ def _fill(event: Recorded, message: Any, status: str, **sets: Value) -> Iterable
         size_micro=fill.size_micro,
         fee_micro=fill.fee_micro,
         liquidity=short_name(order_pb2.Liquidity, "LIQUIDITY_", fill.liquidity),
-        status=status,
         correlation=event.correlation,
         **sets,
     )
