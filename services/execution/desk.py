@@ -91,8 +91,15 @@ class Desk:
         )
 
     def tokens(self) -> list[str]:
-        """Return the tokens that our books know of."""
-        return list(self._state.balance.positions)
+        """Return the tokens that our books hold, or may hold once fills have settled.
+
+        Not every token ever traded: each is a read of its own at the venue.
+        """
+        return [
+            token_id
+            for token_id, held in self._state.balance.positions.items()
+            if held.size_micro or held.bought_provisional_micro or held.sold_provisional_micro
+        ]
 
     @property
     def is_differing(self) -> bool:

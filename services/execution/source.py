@@ -144,6 +144,7 @@ class VenueSource:
                     self._opened.set()
 
     async def _look_at_holdings(self) -> None:
+        failed_pause_s = _RETRY_S
         while True:
             pause_s = self._rhythm.holdings_s
             if self._news.desk.is_differing:
@@ -159,9 +160,12 @@ class VenueSource:
                 seen = await self._reconciler.holdings(self._looks)
             except VenueUnavailable as error:
                 _LOG.warning("the holdings are looked at again: %s", error)
-                await asyncio.sleep(max(_RETRY_S, error.retry_after_s))
+                # A look is many reads: one that keeps failing must not crowd out orders.
+                await asyncio.sleep(max(failed_pause_s, error.retry_after_s))
+                failed_pause_s = min(2 * failed_pause_s, _RETRY_MAX_S)
                 self._look_now.set()
             else:
+                failed_pause_s = _RETRY_S
                 self._news.tell(seen)
                 # The agent's word on it decides when the next look is due.
                 await asyncio.sleep(_SUBSCRIBED_AFTER_S)

@@ -32,6 +32,7 @@ from whaletrader.venues.approval import VerifiedApproval
 from whaletrader.venues.capabilities import POLYMARKET, Capabilities
 from whaletrader.venues.errors import OutcomeUnknown, Refusal, VenueRefused, VenueUnavailable
 from whaletrader.venues.polymarket import answers, translate
+from whaletrader.venues.polymarket.balances import balances_of
 from whaletrader.venues.polymarket.client import (
     contracts_of,
     hosts_of,
@@ -73,8 +74,6 @@ _ORDER_TYPES: Final[dict[int, OrderType]] = {
     order_pb2.ORDER_TYPE_FOK: "FOK",
     order_pb2.ORDER_TYPE_FAK: "FAK",
 }
-# Balances of single tokens: 200 reads in 10 s are free, so eight at a time stay far below.
-_BALANCE_READS_MAX: Final = 8
 _HELD: Final[tuple[Literal["OPEN", "REDEEMABLE", "REDEEMABLE_LOST"], ...]] = (
     "OPEN",
     "REDEEMABLE",
@@ -265,16 +264,8 @@ class PolymarketVenue:
         return found.balance
 
     async def positions(self, also: Collection[str] = ()) -> dict[str, int]:
-        tokens = dict.fromkeys([*also, *await self._read(self._listed_tokens)])
-        slots = asyncio.Semaphore(_BALANCE_READS_MAX)
-
-        async def held(token_id: str) -> int:
-            async with slots:
-                return await self.shares_micro(token_id)
-
-        amounts = await asyncio.gather(*(held(token_id) for token_id in tokens))
-        found = dict(zip(tokens, amounts, strict=True))
-        return {token_id: found[token_id] for token_id in sorted(found) if found[token_id]}
+        listed = await self._read(self._listed_tokens)
+        return await balances_of([*also, *listed], self.shares_micro)
 
     async def book(self, token_id: str) -> OrderBook:
         try:
