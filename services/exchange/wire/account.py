@@ -62,15 +62,19 @@ async def trades(request: Request) -> Response:
     after_ns = number(request, "after", 0) * NS
     before_ns = number(request, "before", 1 << 40) * NS
     maker = query.get("maker_address", "").lower()
+    market = query.get("market")
 
     def fits(trade: Trade) -> bool:
+        # The cheapest first: a wallet may have tens of thousands of trades.
+        if not after_ns <= trade.match_ns <= before_ns:
+            return False
+        if market not in (None, "", trade.market.condition_id):
+            return False
         own = [leg for leg in trade.legs if leg.principal == key.address]
         return (
             query.get("id") in (None, "", trade.trade_id)
-            and query.get("market") in (None, "", trade.market.condition_id)
             and (not query.get("asset_id") or query["asset_id"] in {o.token_id for o in own})
             and (not maker or maker in {leg.account for leg in own})
-            and after_ns <= trade.match_ns <= before_ns
         )
 
     state = venue.exchange.state
