@@ -31,7 +31,7 @@ _BATCH = 15
 _PROGRESS_S = 10.0
 _TICK_S = 0.05
 # Short, so that what nobody meets ends soon; few looks at holdings, of many tokens.
-SETTINGS = {"WORKING_TIME_S": "10", "HOLDINGS_EVERY_S": "15"}
+SETTINGS = {"WORKING_TIME_S": "10", "HOLDINGS_EVERY_S": "30"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.bad_weather")
     parser.add_argument("--trades", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--markets", type=int, default=100)
+    parser.add_argument("--markets", type=int, default=60)
     parser.add_argument("--width", type=int, default=100, help="trades under way at a time")
     parser.add_argument("--crash-every", type=int, default=1_000, help="trades; 0: no crashes")
     given = parser.parse_args(arguments)
