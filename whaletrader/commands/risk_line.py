@@ -19,7 +19,7 @@ from whaletrader.domain.ids import derived_id
 from whaletrader.runtime.clock import WallClock
 from whaletrader.runtime.core import Core
 from whaletrader.runtime.journal import restore
-from whaletrader.runtime.log import LogError
+from whaletrader.runtime.log import LogError, UnknownTopic
 from whaletrader.runtime.logs import open_log
 from whaletrader.runtime.requests import NoAnswer, ask_once
 from whaletrader.runtime.settings import RuntimeSettings
@@ -94,6 +94,9 @@ class RiskLine:
             ) from error
         try:
             await restore(log, core)
+        except UnknownTopic:
+            # Nothing was ever said on this log: told below.
+            pass
         except LogError as error:
             raise CommandFailed(f"{why}; nor can its journal be read: {error}") from error
         finally:
