@@ -24,7 +24,8 @@ from whaletrader.commands.demo_stack import DemoStack
 from whaletrader.stack.options import LogKind, StackOptions
 
 # A slice of the sample with whales, copies, fills and resolutions in it. The thresholds are lower
-# than the product's, so that a short slice is enough: what is tested is not the statistics.
+# than the product's, so that a short slice is enough: what is tested is not the statistics. Few of
+# its results were published, so those read off redemptions count too: else hardly anyone is found.
 SLICE = {
     "WHALETRADER_FEEDS_FROM_S": "1769904000",  # 2026-02-01
     "WHALETRADER_FEEDS_TO_S": "1771200000",  # 2026-02-16
@@ -33,6 +34,7 @@ SLICE = {
     "WHALETRADER_DISCOVERY_MARKETS_MIN": "2",
     "WHALETRADER_DISCOVERY_TRADES_MIN": "2",
     "WHALETRADER_DISCOVERY_BASE_EDGE_MAX_MICRO": "1000000",
+    "WHALETRADER_DISCOVERY_COUNTS_INFERRED_RESULTS": "true",
 }
 RUN_S_MAX = 240.0
 KILL_ATTEMPTS_MAX = 300
