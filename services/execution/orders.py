@@ -71,9 +71,16 @@ def on_resolved(scene: Scene, seen: order_pb2.OrderResolved) -> None:
 
 
 def on_cancellation(scene: Scene, cancelled: order_pb2.OrderCancellation) -> None:
-    """Nothing yet: the end comes as VenueOrderClosed with what was matched, or as the fills that
-    complete the order; until then the cancel timer keeps asking."""
-    _record(scene, cancelled.order_id)
+    """Mostly nothing: the end comes as VenueOrderClosed with what was matched, or as the fills that
+    complete the order; until then the cancel timer keeps asking.
+
+    After a failed settlement neither may come: the venue may count the order as filled and say
+    nothing any more. Then a look tells.
+    """
+    record = _record(scene, cancelled.order_id)
+    is_stuck = record.has_reversed and not record.is_complete and not record.venue_status
+    if cancelled.gone and is_stuck and not record.phase.is_end:
+        scene.resolve(record)
 
 
 def on_trade(scene: Scene, seen: order_pb2.VenueTradeSeen) -> None:

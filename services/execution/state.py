@@ -131,9 +131,14 @@ class OrderRecord(msgspec.Struct):
     @property
     def committed_micro(self) -> int:
         """Return how much of its approval the order takes up: all that it has filled or may."""
-        return (
-            self.standing_micro if self.is_off_book else max(self.size_micro, self.standing_micro)
-        )
+        if self.is_off_book:
+            return self.standing_micro
+        if not self.venue_status:
+            return max(self.size_micro, self.standing_micro)
+        # Taken off: of what was matched by then a failed part may come back, and no more.
+        matched = sum(fill.size_micro for fill in self.fills.values())
+        most = min(self.size_micro, max(self.venue_matched_micro, matched))
+        return max(most, self.standing_micro)
 
 
 class Position(msgspec.Struct):

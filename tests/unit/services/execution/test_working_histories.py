@@ -8,7 +8,7 @@ step, and a core restored from the journal must be the running one.
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.services.execution.execution_bench import (
@@ -172,6 +172,27 @@ MOVES = st.one_of(
     st.tuples(st.just("pass_time"), st.integers(1, 40)),
 )
 
+# The venue has matched the order to the end; what failed of it comes back neither here nor there.
+FILLED_BUT_FOR_A_FAILED_LOT = [
+    ("place", True, 0),
+    ("fill", 1),
+    ("fill", 6_785),
+    ("settle", False),
+    ("resolve",),
+    ("fill", 3_214),
+]
+# The next phase's order is out already when a fill of the first one's fails.
+FAILED_AFTER_ITS_ORDER_WAS_TAKEN_OFF = [
+    ("read", 1),
+    ("pass_time", 8),
+    ("place", True, 0),
+    ("fill", 1),
+    ("pass_time", 22),
+    ("cancel",),
+    ("read", 1),
+    ("settle", False),
+]
+
 
 @settings(max_examples=120, deadline=None)
 @given(
@@ -179,6 +200,8 @@ MOVES = st.one_of(
     st.lists(MOVES, min_size=10, max_size=60),
     st.sampled_from([None, None, control_pb2.CONTROL_ACTION_HALT]),
 )
+@example(order_pb2.TACTIC_SINGLE, FILLED_BUT_FOR_A_FAILED_LOT, None)
+@example(order_pb2.TACTIC_ADAPTIVE, FAILED_AFTER_ITS_ORDER_WAS_TAKEN_OFF, None)
 def test_whatever_the_venue_does_the_approval_holds_and_everything_ends_once(
     tactic: Any, moves: list[Any], stop: Any
 ) -> None:
