@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 
 from whaletrader.lab.scan.checkpoint import Checkpoint, Plan, ScanError
 from whaletrader.lab.scan.files import write
-from whaletrader.lab.scan.scanner import Scan, scan
+from whaletrader.lab.scan.scanner import Scan, Subgraph, scan
 from whaletrader.venues.polymarket.history.calls import (
     Caller,
     CallOptions,
@@ -23,6 +23,8 @@ from whaletrader.venues.polymarket.history.calls import (
 )
 from whaletrader.venues.polymarket.history.data_api import PRODUCTION, DataApi
 from whaletrader.venues.polymarket.history.rows import UnreadableRow
+from whaletrader.venues.polymarket.history.subgraph import ORDERBOOK
+from whaletrader.venues.polymarket.history.subgraph import PRODUCTION as GOLDSKY
 
 app = typer.Typer(add_completion=False)
 
@@ -41,6 +43,9 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter each option
     api: Annotated[int, typer.Option(min=1, max=2, help="Version of the Data API.")] = 2,
     rate: Annotated[float, typer.Option(min=0.1, max=20, help="Requests a second.")] = 10.0,
     rows_max: Annotated[int, typer.Option(min=1, help="Rows a wallet and kind.")] = 200_000,
+    subgraph: Annotated[
+        str, typer.Option(help="Fill cut histories from here: a URL, or `goldsky`.")
+    ] = "",
 ) -> None:
     """Collect what wallets did. Ended in any way, the same command goes on where it was.
 
@@ -51,7 +56,7 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter each option
         given = _given(wallet or [], wallets)
         if period not in _PERIODS:
             raise ScanError(f"--period is one of {', '.join(_PERIODS)}, not {period!r}")
-        question = _Question(base_url, api, rate, rows_max, top, period)
+        question = _Question(base_url, api, rate, rows_max, top, period, subgraph)
         found = asyncio.run(_scan(question, given, out, console))
         write(found, out, f"leaderboard of {base_url}")
     except (ScanError, HistoryRefused, UnreadableRow, OSError) as error:
@@ -67,6 +72,11 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter each option
         f"{len(found.wallets)} wallets ({cut} cut), {deeds:,} rows, "
         f"{len(found.ends):,} resolved markets in {out}"
     )
+    if subgraph:
+        typer.echo(
+            f"{found.fills.added:,} trades filled in from the subgraph; {found.fills.unplaced:,} "
+            "left out: no scanned wallet says what market their tokens are of"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ class _Question:
     rows_max: int
     top: int
     period: str
+    subgraph: str
 
 
 async def _scan(question: _Question, given: list[str], out: Path, console: Console) -> Scan:
@@ -98,7 +109,21 @@ async def _scan(question: _Question, given: list[str], out: Path, console: Conso
             raise ScanError("no wallet to scan: give --wallet, --wallets or --top")
         plan = Plan(question.base_url, question.api, tuple(chosen), question.rows_max)
         with _bars(console) as bars:
-            return await scan(caller, checkpoint, plan, _Bars(bars))
+            return await scan(caller, checkpoint, plan, _Bars(bars), _subgraph(question, client))
+
+
+def _subgraph(question: _Question, client: httpx.AsyncClient) -> Subgraph | None:
+    if not question.subgraph:
+        return None
+    options = CallOptions(requests_per_s=question.rate)
+    if question.subgraph == "goldsky":
+        return Subgraph(Caller(client, GOLDSKY, options), ORDERBOOK)
+    url = httpx.URL(question.subgraph)
+    if not url.host:
+        raise ScanError(f"--subgraph is a URL or `goldsky`, not {question.subgraph!r}")
+    return Subgraph(
+        Caller(client, str(url.copy_with(raw_path=b"/")).rstrip("/"), options), url.path
+    )
 
 
 def _given(addresses: list[str], file: Path | None) -> list[str]:

@@ -4,10 +4,11 @@ Owns the order of the questions. Called by the command and by tests.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from whaletrader.lab.scan.checkpoint import Checkpoint, Plan, WalletScan
+from whaletrader.lab.scan.filling import filled, known_tokens
 from whaletrader.venues.polymarket.history.calls import Caller
 from whaletrader.venues.polymarket.history.data_api import DataApi
 from whaletrader.venues.polymarket.history.data_api_v1 import history_v1
@@ -37,15 +38,38 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Fills:
+    """What a subgraph added, and what it has that no scanned wallet's trades can place."""
+
+    added: int = 0
+    unplaced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """All that was asked for."""
 
     wallets: tuple[WalletScan, ...]
     ends: dict[str, MarketEnd]
+    fills: Fills = field(default_factory=Fills)
 
 
-async def scan(caller: Caller, checkpoint: Checkpoint, plan: Plan, progress: Progress) -> Scan:
-    """Fetch what is missing and return the whole.
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """Where cut histories are filled from."""
+
+    caller: Caller
+    path: str
+
+
+async def scan(
+    caller: Caller,
+    checkpoint: Checkpoint,
+    plan: Plan,
+    progress: Progress,
+    subgraph: Subgraph | None = None,
+) -> Scan:
+    """Fetch what is missing and return the whole; fill cut histories from the subgraph, if any.
 
     Raises ScanError, HistoryUnavailable, HistoryRefused, UnreadableRow; what was fetched before
     is kept, and the next call goes on from there.
@@ -61,8 +85,28 @@ async def scan(caller: Caller, checkpoint: Checkpoint, plan: Plan, progress: Pro
         progress.wallets(done, len(plan.wallets))
     scanned = [checkpoint.wallet(wallet) for wallet in plan.wallets]
     found = tuple(one for one in scanned if one is not None)
+    fills = Fills()
+    if subgraph is not None:
+        found, fills = await _filled(checkpoint, plan, found, subgraph)
     ends = await _ends(caller, checkpoint, _markets(found), progress)
-    return Scan(found, ends)
+    return Scan(found, ends, fills)
+
+
+async def _filled(
+    checkpoint: Checkpoint, plan: Plan, found: tuple[WalletScan, ...], subgraph: Subgraph
+) -> tuple[tuple[WalletScan, ...], Fills]:
+    tokens = known_tokens(found)
+    wallets, added, unplaced = [], 0, 0
+    for one in found:
+        if not one.is_cut:
+            wallets.append(one)
+            continue
+        more = await filled(subgraph.caller, subgraph.path, one, tokens, plan.rows_max)
+        if more.added:
+            checkpoint.keep(more.scanned)
+        wallets.append(more.scanned)
+        added, unplaced = added + more.added, unplaced + more.unplaced
+    return tuple(wallets), Fills(added, unplaced)
 
 
 async def _fetch_v2(caller: Caller, wallet: str, rows_max: int) -> WalletScan:
