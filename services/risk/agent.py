@@ -94,7 +94,7 @@ class RiskAgent(Agent[RiskState, RiskViews]):
             risk_pb2.BatchProposal: self.on_batch,
             risk_pb2.QuoteMandateProposal: self.on_mandate,
             risk_pb2.CheckProposal: self.on_check,
-            risk_pb2.RiskQuery: lambda query: showing.answer(self._desk, query),
+            risk_pb2.RiskQuery: lambda asked: showing.answer(self._desk, asked),
             risk_pb2.PolicyCommand: self.on_policy,
             control_pb2.ControlOrdered: self.on_control,
             order_pb2.OrderAnnounced: self._booked_by(exposure.on_announced),

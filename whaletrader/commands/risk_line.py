@@ -5,6 +5,7 @@ A restored book answers questions only: nothing that it decides is kept. Changes
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -130,13 +131,15 @@ async def _connected(settings: RuntimeSettings) -> tuple[Client | None, str]:
         """What is wrong is told by the answer that does not come."""
 
     try:
-        client = await nats.connect(
-            settings.nats_url.get_secret_value(),
-            name="whaletrader-risk",
-            connect_timeout=CONNECT_S_MAX,
-            allow_reconnect=False,
-            error_cb=hush,
-        )
+        # By itself the client tries for minutes.
+        async with asyncio.timeout(CONNECT_S_MAX):
+            client = await nats.connect(
+                settings.nats_url.get_secret_value(),
+                name="whaletrader-risk",
+                connect_timeout=CONNECT_S_MAX,
+                allow_reconnect=False,
+                error_cb=hush,
+            )
     except (NatsError, OSError, TimeoutError) as error:
         return None, f"risk cannot be asked, NATS is not there ({type(error).__name__})"
     return client, ""
