@@ -22,6 +22,9 @@ NS_PER_S: Final = 1_000_000_000
 PORTFOLIO: Final = "main"
 HOPS_MAX: Final = 20
 WHALES_MAX: Final = 20
+EDGE_RULE: Final = "discovery.edge_lower_min"
+# What discovery says of evidence that is not held against the number of wallets tried.
+UNCORRECTED: Final = "not corrected"
 
 _COUNTS: Final = """
 SELECT
@@ -82,7 +85,7 @@ def _whales(whales: list[rows.Whale]) -> Table:
     ever = [whale for whale in whales if whale.discovered_ns]
     table = Table(title=f"Whales found: {len(ever)}", title_justify="left")
     table.add_column("wallet", no_wrap=True)
-    for column in ("edge/share", "95 % interval", "markets", "found", "lower then", "now"):
+    for column in ("edge/share", "interval", "markets", "found", "lower then", "now"):
         table.add_column(column, justify="right")
     for whale in ever:
         found = whale.discovered_reasons
@@ -93,8 +96,7 @@ def _whales(whales: list[rows.Whale]) -> Table:
             interval,
             f"{whale.markets:,}",
             datetime.fromtimestamp(whale.discovered_ns / NS_PER_S, UTC).strftime("%d %b"),
-            # The last rule is what the others lead to: the lower end of the edge's interval.
-            dollars(found[-1].value, 3) if found else "",
+            next((dollars(one.value, 3) for one in found if one.rule == EDGE_RULE), ""),
             "whale" if whale.is_whale else "pruned",
         )
     if ever and ever[0].discovered_reasons:
@@ -103,6 +105,8 @@ def _whales(whales: list[rows.Whale]) -> Table:
             for reason in ever[0].discovered_reasons
         )
         table.caption = f"A whale is a wallet over every limit: {rules}."
+        if any(reason.detail == UNCORRECTED for reason in ever[0].discovered_reasons):
+            table.caption += " These limits let luck pass: what they find is no finding."
     return table
 
 
