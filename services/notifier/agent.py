@@ -30,9 +30,11 @@ class NotifierAgent(Agent[NotifierState, NotifierViews]):
         self._repeat_ns = repeat_ns
         self.decides = {
             risk_pb2.RiskAlerted: self.on_alert,
+            risk_pb2.TradingStateChanged: self.on_alert,
             control_pb2.ControlOrdered: self.on_alert,
             order_pb2.ApprovalRefused: self.on_alert,
             order_pb2.OrderUnknown: self.on_alert,
+            order_pb2.ReconciliationFailed: self.on_alert,
             agent_pb2.DeadLettered: self.on_alert,
             agent_pb2.EffectFailed: self.on_failed,
         }
@@ -58,6 +60,8 @@ class NotifierAgent(Agent[NotifierState, NotifierViews]):
         return Decision().keep(agent_pb2.PersonNotified(error=outcome.error))
 
     def _is_news(self, notice: Notice, channel: Channel) -> bool:
+        if notice.is_always_news:
+            return True
         told_ns = self.state.told_ns.get(f"{notice.dedup_key}/{channel.name}")
         return told_ns is None or self.now_ns - told_ns >= self._repeat_ns
 

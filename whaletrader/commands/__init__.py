@@ -28,7 +28,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("whales", "whaletrader.commands.whales", "Who is worth copying, and why.", "local"),
     CommandRow("replay", "whaletrader.commands.replay", "Decide it all again; compare.", "local"),
     CommandRow("risk", "whaletrader.commands.risk", "Limits, state, what-if, policy.", "local"),
-    CommandRow("quality", "whaletrader.commands.quality", "What execution cost.", "local"),
+    CommandRow("quality", "whaletrader.commands.quality", "What execution cost.", "demo"),
     CommandRow("audit", "whaletrader.commands.audit", "Verify the event store.", "local"),
     CommandRow(
         "evidence", "whaletrader.commands.evidence", "Are these wallets worth copying?", "lab"

@@ -71,6 +71,73 @@ def test_ordinary_order_events_are_nobodys_business() -> None:
     assert asked(notifier(), closed) == []
 
 
+def state_changed(
+    number: int, state: risk_pb2.DeskState, rule: str = "day-loss", at_ns: int = 0
+) -> risk_pb2.TradingStateChanged:
+    message = risk_pb2.TradingStateChanged(portfolio="main", state=state, rule=rule)
+    message.meta.id = f"{number:032x}"
+    message.meta.event_time_ns = at_ns
+    return message
+
+
+def test_a_stop_by_a_rule_and_its_alert_are_one_page() -> None:
+    core = notifier()
+    assert "pagerduty" in asked(core, state_changed(1, risk_pb2.DESK_STATE_HALT))
+    told = alert(2, risk_pb2.SEVERITY_CRITICAL)
+    told.rule = "day-loss"
+    assert asked(core, told) == []
+
+
+def test_a_second_stop_pages_again_however_soon_it_comes() -> None:
+    core = notifier()
+    asked(core, state_changed(1, risk_pb2.DESK_STATE_HALT))
+    asked(core, state_changed(2, risk_pb2.DESK_STATE_NORMAL, "operator-resume"))
+    assert "pagerduty" in asked(core, state_changed(3, risk_pb2.DESK_STATE_HALT, at_ns=1), 1)
+
+
+@pytest.mark.parametrize("state", [risk_pb2.DESK_STATE_DELEVERAGE, risk_pb2.DESK_STATE_FLATTEN])
+def test_every_state_that_stops_or_sells_pages(state: risk_pb2.DeskState) -> None:
+    assert "pagerduty" in asked(notifier(), state_changed(1, state))
+
+
+@pytest.mark.parametrize(
+    ("state", "rule"),
+    [
+        (risk_pb2.DESK_STATE_REDUCE, "drawdown-reduce"),
+        (risk_pb2.DESK_STATE_NORMAL, "day-over"),
+        # A person did it, and the control order was told.
+        (risk_pb2.DESK_STATE_HALT, "operator-halt"),
+        (risk_pb2.DESK_STATE_FLATTEN, "operator-flatten"),
+    ],
+)
+def test_milder_states_and_orders_of_a_person_are_left_to_their_alerts(
+    state: risk_pb2.DeskState, rule: str
+) -> None:
+    assert asked(notifier(), state_changed(1, state, rule)) == []
+
+
+def differed(number: int, *, halted: bool) -> order_pb2.ReconciliationFailed:
+    message = order_pb2.ReconciliationFailed(wallet="0xw", halted=halted, looks=1 + halted)
+    message.meta.id = f"{number:032x}"
+    return message
+
+
+def test_a_difference_with_the_venue_pages_once_it_halts() -> None:
+    core = notifier()
+    assert asked(core, differed(1, halted=False)) == ["log"]
+    assert asked(core, differed(2, halted=True)) == ["log", "pagerduty"]
+    assert asked(core, differed(3, halted=True)) == []
+
+
+def test_the_page_of_a_difference_names_the_order_that_explains_it() -> None:
+    message = differed(1, halted=True)
+    message.reasons.add(rule="holdings.shares", value=2, limit=1, detail="explained by 0xabc")
+    (page, *_) = notifier().step([Inline(message)], 0).effects
+    assert isinstance(page.message, agent_pb2.NotifyPerson)
+    assert "explained by 0xabc" in page.message.detail
+    assert "halted" in page.message.summary
+
+
 def test_each_control_order_is_told() -> None:
     core = notifier()
     for number in (1, 2):
