@@ -41,7 +41,7 @@ import-rules: install
 lock-check: install
 	@$(VENV)/python scripts/lock_requirements.py --check
 test-unit: install
-	@$(PYTEST) -rs tests/unit
+	@$(PYTEST) -rs --numprocesses=auto --maxprocesses=8 --dist=loadfile tests/unit
 
 .PHONY: test
 test: check ## Everything, on real servers; REQUIRE_REAL=1 makes a missing one a failure
