@@ -10,7 +10,6 @@ Handlers read no clock, draw no random number and do no I/O. Time is in the mess
 what must happen outside is returned as an effect.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -120,12 +119,13 @@ def stamp(decision: Decision, cause: Message, source: str) -> Decision:
     agent has set already (such as an id it refers to elsewhere) are kept.
     """
     origin = meta_of(cause)
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     for emit in decision.events:
         meta = meta_of(emit.event)
         kind = type_name(emit.event)
-        meta.id = meta.id or event_id(origin, source, kind, counts[kind])
-        counts[kind] += 1
+        number = counts.get(kind, 0)
+        counts[kind] = number + 1
+        meta.id = meta.id or event_id(origin, source, kind, number)
         meta.cause = meta.cause or origin.id
         meta.correlation = meta.correlation or origin.correlation or origin.id
         meta.event_time_ns = meta.event_time_ns or origin.event_time_ns

@@ -79,10 +79,13 @@ class Core:
         self.consumed: Counter[str] = Counter()
         self.produced: Counter[str] = Counter()
         self._recent: OrderedDict[int, None] = OrderedDict()
+        # Of the entry that is being made: its topics' places in it.
+        self._topic_numbers: dict[str, int] = {}
 
     def step(self, inputs: Sequence[Input], now_ns: int) -> Step:
         """Decide each input in order and return the commit that makes it so."""
         self.agent.now_ns = now_ns
+        self._topic_numbers.clear()
         step = Step(
             agent_pb2.JournalEntry(
                 agent=self.agent.name,
@@ -292,11 +295,12 @@ class Core:
                     effect_id=item.effect_id,
                 )
             )
-        if item.topic not in entry.topics:
+        number = self._topic_numbers.setdefault(item.topic, len(self._topic_numbers))
+        if number == len(entry.topics):
             entry.topics.append(item.topic)
         self.consumed[place(item.topic, item.partition)] += 1
         return entry.inputs.add(
-            topic=list(entry.topics).index(item.topic),
+            topic=number,
             partition=item.partition,
             offset=item.offset,
         )

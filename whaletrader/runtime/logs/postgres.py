@@ -205,6 +205,10 @@ async def _raise_epoch(connection: Connection, group: str, shard: int) -> tuple[
         shards = await connection.fetchval(
             "SELECT shards FROM log.consumer_group WHERE name = $1", group
         )
+        # Waits for the commit that is under way, if one is: see log.append.
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", group, shard
+        )
         epoch = await connection.fetchval(
             """
             UPDATE log.shard SET epoch = epoch + 1 WHERE group_name = $1 AND number = $2

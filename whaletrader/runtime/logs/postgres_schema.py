@@ -22,7 +22,7 @@ CHANNEL: Final = "whaletrader_log"
 _INSTALL_LOCK: Final = 7_461_902_341_007
 
 # Raise it with every change below; an older one is brought up to date at the next start.
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 _TABLES: Final = """
 CREATE SCHEMA IF NOT EXISTS log;
@@ -89,9 +89,13 @@ CREATE TABLE IF NOT EXISTS log.position (
 ) WITH (fillfactor = 20);
 """
 
+# Held together by the commits of a shard, alone by a claim of it (postgres.py).
+CLAIM_LOCK: Final = "hashtextextended(p_group, p_shard)"
+
 # Appends in one call: places (sorted by the caller), records by index into the places, and
-# positions. A claim updates the shard's row, so it waits for a commit that is under way and
-# every later commit of the older epoch finds the row changed.
+# positions. A claim takes the shard's lock alone, so it waits for a commit that is under way, and
+# every later commit of the older epoch sees the row changed: in a volatile function each
+# statement has a snapshot of its own. A lock of the row would write it, and its WAL, each time.
 _APPEND: Final = f"""
 CREATE OR REPLACE FUNCTION log.append(
     p_group text, p_shard int, p_epoch bigint,
@@ -109,8 +113,9 @@ DECLARE
     notice text := 'r';
 BEGIN
     IF p_group IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock_shared({CLAIM_LOCK});
         SELECT epoch INTO current_epoch FROM log.shard
-        WHERE group_name = p_group AND number = p_shard FOR SHARE;
+        WHERE group_name = p_group AND number = p_shard;
         IF current_epoch IS DISTINCT FROM p_epoch THEN
             RAISE EXCEPTION 'shard % of % was claimed by another member', p_shard, p_group
                 USING ERRCODE = '{FENCED_SQLSTATE}';
