@@ -15,9 +15,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import asyncpg
 
 from tests.chaos.faults.stack import Stack, stack
 from tests.chaos.random_trades import Offer, Trade, Trades
@@ -30,8 +32,9 @@ from whaletrader.stack.testing import running
 _BATCH = 15
 _PROGRESS_S = 10.0
 _TICK_S = 0.05
-# Short, so that what nobody meets ends soon; few looks at holdings, of many tokens.
-SETTINGS = {"WORKING_TIME_S": "10", "HOLDINGS_EVERY_S": "30"}
+# Short, so that what nobody meets ends soon, and long enough for a queue behind a bad spell; few
+# looks at holdings, of many tokens.
+SETTINGS = {"WORKING_TIME_S": "15", "HOLDINGS_EVERY_S": "30", "LOOK_AFTER_MS": "1500"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,16 @@ class Report:
     ends: Counter[str] = field(default_factory=Counter)
     struck: Counter[str] = field(default_factory=Counter)
     fills: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Report") -> None:
+        """Count another desk's run, which ran beside this one."""
+        self.seconds = max(self.seconds, other.seconds)
+        self.crashes += other.crashes
+        self.orders += other.orders
+        self.accepted += other.accepted
+        self.ends += other.ends
+        self.struck += other.struck
+        self.fills += other.fills
 
     def __str__(self) -> str:
         return "\n".join(
@@ -195,7 +208,8 @@ class Run:
 
     def _progress(self, seconds: float) -> str:
         done = self._started - len(self._open)
-        return f"{seconds:5.0f} s: {done} of {self._plan.trades} done; {_row(self.report.struck)}"
+        head = f"{seconds:5.0f} s, seed {self._plan.seed}: {done} of {self._plan.trades} done"
+        return f"{head}; {_row(self.report.struck)}"
 
 
 def _say(text: str) -> None:
@@ -213,13 +227,35 @@ def _servers() -> Iterator[tuple[str, str]]:
         yield postgres.endpoint.url, nats.endpoint.url
 
 
-async def _main(plan: Plan) -> None:
-    with _servers() as (dsn, nats_url), tempfile.TemporaryDirectory() as folder:
-        async with stack(
-            dsn, nats_url, Path(folder), ["--seed", str(plan.seed)], **SETTINGS
-        ) as desk:
-            _say(str(await Run(desk, plan).play(tells=True)))
-            _say("every order has one end, none is doubled, and the books are equal")
+async def _main(plan: Plan, desks: int) -> None:
+    with _servers() as (server, nats_url), tempfile.TemporaryDirectory() as folder:
+        one = replace(plan, trades=-(-plan.trades // desks))
+        runs = [
+            _desk((server, nats_url, Path(folder)), replace(one, seed=plan.seed + number))
+            for number in range(desks)
+        ]
+        reports = await asyncio.gather(*runs)
+    total = reports[0]
+    for report in reports[1:]:
+        total.add(report)
+    _say(str(total))
+    _say("every order has one end, none is doubled, and the books are equal")
+
+
+async def _desk(place: tuple[str, str, Path], plan: Plan) -> Report:
+    """Run one wallet at an exchange of its own: its orders leave one after another."""
+    server, nats_url, folder = place
+    name = f"weather_{plan.seed}"
+    connection = await asyncpg.connect(server)
+    await connection.execute(f'create database "{name}"')
+    await connection.close()
+    own = folder / name
+    own.mkdir()
+    dsn = f"{server.rsplit('/', 1)[0]}/{name}"
+    async with stack(dsn, nats_url, own, ["--seed", str(plan.seed)], **SETTINGS) as desk:
+        report = await Run(desk, plan).play(tells=True)
+        _say(f"seed {plan.seed}: {report.orders} orders, the books are equal")
+        return report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -227,13 +263,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.bad_weather")
     parser.add_argument("--trades", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--markets", type=int, default=60)
-    parser.add_argument("--width", type=int, default=100, help="trades under way at a time")
+    parser.add_argument("--markets", type=int, default=40)
+    parser.add_argument("--width", type=int, default=50, help="a desk's trades under way")
     parser.add_argument("--crash-every", type=int, default=1_000, help="trades; 0: no crashes")
+    parser.add_argument("--desks", type=int, default=4, help="wallets, each at its own exchange")
     given = parser.parse_args(arguments)
-    asyncio.run(
-        _main(Plan(given.trades, given.seed, given.markets, given.width, given.crash_every))
-    )
+    plan = Plan(given.trades, given.seed, given.markets, given.width, given.crash_every)
+    asyncio.run(_main(plan, given.desks))
     return 0
 
 
