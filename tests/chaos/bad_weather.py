@@ -10,6 +10,7 @@ books to the micro-unit; anything else raises.
 import argparse
 import asyncio
 import contextlib
+import math
 import sys
 import tempfile
 import time
@@ -45,6 +46,8 @@ class Plan:
     seed: int
     markets: int = 40
     width: int = 60
+    # After this long no new trade begins; those under way are worked to their end.
+    seconds_max: float = 3_600.0
     # Execution is killed after each so many trades; 0: never.
     crash_every: int = 0
 
@@ -103,6 +106,8 @@ class Run:
         weather = asyncio.create_task(self._weather())
         try:
             while self._started < plan.trades or self._open:
+                if time.monotonic() - began_s > plan.seconds_max:
+                    plan = self._plan = replace(plan, trades=self._started, seconds_max=math.inf)
                 await desk.told.read(desk.log)
                 self._close()
                 await self._top_up(trades)
@@ -266,9 +271,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--markets", type=int, default=40)
     parser.add_argument("--width", type=int, default=50, help="a desk's trades under way")
     parser.add_argument("--crash-every", type=int, default=1_000, help="trades; 0: no crashes")
+    parser.add_argument("--minutes-max", type=float, default=60, help="then no new trade begins")
     parser.add_argument("--desks", type=int, default=4, help="wallets, each at its own exchange")
     given = parser.parse_args(arguments)
-    plan = Plan(given.trades, given.seed, given.markets, given.width, given.crash_every)
+    seconds_max = given.minutes_max * 60
+    plan = Plan(
+        given.trades, given.seed, given.markets, given.width, seconds_max, given.crash_every
+    )
     asyncio.run(_main(plan, given.desks))
     return 0
 
