@@ -16,11 +16,11 @@ from whaletrader.stack.servers.postgres import PostgresServer
 SPELLS = 60
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_the_books_equal_the_exchanges_own_after_bad_weather(
     postgres_server: PostgresServer, nats_url: str, tmp_path: Path
 ) -> None:
-    plan = Plan(trades=500, seed=7, markets=20, width=100, crash_every=250)
+    plan = Plan(trades=500, seed=7, markets=20, width=60, crash_every=250)
     server, name = postgres_server.endpoint.url, f"weather_{uuid.uuid4().hex}"
     connection = await asyncpg.connect(server)
     await connection.execute(f'create database "{name}"')

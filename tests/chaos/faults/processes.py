@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 120
 _LAST_LINES = 30
 
 

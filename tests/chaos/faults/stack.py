@@ -45,6 +45,8 @@ _TOPIC_OF: dict[type[Message], str] = {
     risk_pb2.ApprovedTrade: "trade.approved",
     control_pb2.ControlOrdered: "control",
 }
+# Far more than anything takes here: a machine may be busy with something else.
+PATIENCE_S = 120.0
 _READS_AT_ONCE = 8
 # Quick looks, so that a test waits for no minute; the rest is the product's own default.
 SETTINGS = {
@@ -168,7 +170,7 @@ class Stack:
     # -- what is waited for, and what must hold ------------------------------------------
 
     async def until(
-        self, holds: Callable[[], Any | Awaitable[Any]], what: str, timeout_s: float = 60
+        self, holds: Callable[[], Any | Awaitable[Any]], what: str, timeout_s: float = PATIENCE_S
     ) -> None:
         """Wait for a condition over what was said; fail with execution's last words."""
         deadline_s = time.monotonic() + timeout_s
@@ -191,14 +193,14 @@ class Stack:
         await self.until(is_live, f"order of {approval_id} accepted")
         return self.told.orders_of(approval_id)[-1].order.order_id
 
-    async def until_finished(self, approval_id: str, timeout_s: float = 60) -> int:
+    async def until_finished(self, approval_id: str, timeout_s: float = PATIENCE_S) -> int:
         """Wait until an approval is worked to its end; return what it filled, confirmed."""
         await self.until(
             lambda: approval_id in self.told.finished, f"{approval_id} finished", timeout_s
         )
         return self.told.finished[approval_id].filled_size_micro
 
-    async def settled(self, timeout_s: float = 30) -> None:
+    async def settled(self, timeout_s: float = PATIENCE_S) -> None:
         """Check every invariant against the exchange's own books, once all is at rest."""
         await self.until(lambda: not self.told.open_ids, "every order's end", timeout_s)
         await self.until(self._books_agree, f"equal books ({await self.compared()})", timeout_s)

@@ -14,7 +14,7 @@ from tests.chaos.faults.market import CENT, SELL, SHARE, halt
 from tests.chaos.faults.stack import DYING, Stack
 from whaletrader.schemas import order_pb2
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 CANCELLED = order_pb2.CLOSE_STATUS_CANCELLED
 # Seconds until a phase is over, cents beyond the mid, and how much of the rest it shows.
@@ -124,7 +124,7 @@ async def test_a_fill_that_failed_is_taken_back_everywhere(desk: Stack) -> None:
     await desk.approve(market.approval("ghost", 50 * CENT, 10 * SHARE))
     await desk.until_live("ghost")
     await desk.rest(market.no, 50, 10)
-    assert await desk.until_finished("ghost", timeout_s=90) == 0
+    assert await desk.until_finished("ghost") == 0
     assert len(desk.told.fills_of("ghost", "reversed")) == 1
     assert not desk.told.fills_of("ghost")
     await desk.settled()
