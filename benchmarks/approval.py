@@ -33,6 +33,12 @@ async def measure(desk: Desk, sizes: Sizes) -> Section:
         await asking.raw(Samples(), time.monotonic_ns())
     alone, alone_floor = Samples(), Samples()
     busy, busy_floor = Samples(), Samples()
+    rush, rush_floor = Samples(), Samples()
+    calm = (sizes.approval_rate_hz, sizes.approval_rate_block)
+    rushing = (sizes.approval_rush_hz, sizes.approval_rush_block)
+    for _ in range(events.APPROVAL_MARKETS):
+        # One position in each market, from here on.
+        await asking.approval(Samples(), time.monotonic_ns())
     deadline_s = time.monotonic() + sizes.approval_s_max
     for _ in range(sizes.approval_blocks):
         if time.monotonic() > deadline_s:
@@ -41,8 +47,10 @@ async def measure(desk: Desk, sizes: Sizes) -> Section:
             await asking.raw(alone_floor, time.monotonic_ns())
         for _ in range(sizes.approval_block):
             await asking.approval(alone, time.monotonic_ns())
-        await _at_rate(asking.raw, busy_floor, sizes)
-        await _at_rate(asking.approval, busy, sizes)
+        await _at_rate(asking.raw, busy_floor, *calm)
+        await _at_rate(asking.approval, busy, *calm)
+        await _at_rate(asking.raw, rush_floor, *rushing)
+        await _at_rate(asking.approval, rush, *rushing)
         desk.children.check_all()
     section = Section(
         f"Approval round trip, on {desk.kind}",
@@ -54,11 +62,14 @@ async def measure(desk: Desk, sizes: Sizes) -> Section:
         [
             *latency_figures("one at a time", alone, alone_floor, _AIMS),
             *latency_figures(f"at {sizes.approval_rate_hz}/s", busy, busy_floor, _AIMS),
+            *latency_figures(f"at {sizes.approval_rush_hz}/s", rush, rush_floor, _AIMS),
         ],
     )
     section.notes += [
-        f"{len(alone.taken_ns)} one at a time, {len(busy.taken_ns)} at the rate; unanswered: "
-        f"{alone.missing + busy.missing} of ours, {alone_floor.missing + busy_floor.missing} raw",
+        f"{events.APPROVAL_MARKETS} open positions throughout",
+        f"{len(alone.taken_ns)} one at a time, {len(busy.taken_ns)} and {len(rush.taken_ns)} at "
+        f"the rates; unanswered: {alone.missing + busy.missing + rush.missing} of ours, "
+        f"{alone_floor.missing + busy_floor.missing + rush_floor.missing} raw",
         f"refused by risk: {asking.refused}",
     ]
     return section
@@ -96,7 +107,10 @@ class _Asking:
 
     def _proposal(self) -> risk_pb2.TradeProposal:
         self._number += 1
-        return events.proposal(self._number, time.time_ns())
+        proposal = events.proposal(self._number, time.time_ns())
+        market = events.Market(self._number % events.APPROVAL_MARKETS)
+        proposal.condition_id, proposal.token_id = market.condition_id, market.token_id
+        return proposal
 
     async def _ask(
         self, subject: str, payload: bytes, headers: dict[str, str]
@@ -110,12 +124,12 @@ class _Asking:
         return (reply.headers or {}).get(TYPE_HEADER, ""), reply.data
 
 
-async def _at_rate(ask: Ask, samples: Samples, sizes: Sizes) -> None:
+async def _at_rate(ask: Ask, samples: Samples, rate_hz: int, block: int) -> None:
     """Send a block on a schedule; an answer that is late does not hold the next one up."""
-    every_ns = 1_000_000_000 // sizes.approval_rate_hz
+    every_ns = 1_000_000_000 // rate_hz
     start_ns = time.monotonic_ns() + every_ns
     under_way = []
-    for number in range(sizes.approval_rate_block):
+    for number in range(block):
         due_ns = start_ns + number * every_ns
         await asyncio.sleep(max(due_ns - time.monotonic_ns(), 0) / 1_000_000_000)
         under_way.append(asyncio.ensure_future(ask(samples, due_ns)))

@@ -37,13 +37,7 @@ _LOOK_S: Final = 0.1
 # No limit of risk may bind: every trade is to become an order.
 _RISK: Final = {
     "STARTING_CASH_USD": "900000000",
-    "TRADE_USD_MAX": "10",
-    "POSITION_USD_MAX": "10000000",
-    "MARKET_USD_MAX": "10000000",
-    "LEADER_USD_MAX": "100000000",
-    "TOTAL_USD_MAX": "800000000",
-    "PRICE_AGE_S_MAX": _HOUR_S,
-    "APPROVAL_TTL_S": _HOUR_S,
+    "POLICY_FILE": str(Path(__file__).with_name("policy.toml")),
 }
 
 
@@ -100,7 +94,7 @@ async def desk(site: Site) -> AsyncIterator[Desk]:
         )
         stack.push_async_callback(log.close)
         await log.create_topics(TOPICS)
-        await log.append(events.groundwork(time.time_ns()))
+        await log.append(events.groundwork(time.time_ns(), events.APPROVAL_MARKETS))
         raw = await raw_entry(site.kind, site.postgres_dsn or site.kafka_bootstrap)
         stack.push_async_callback(raw.close)
         client = await nats.connect(site.nats_url)

@@ -9,6 +9,8 @@ from whaletrader.runtime.log import Record
 from whaletrader.schemas import common_pb2, market_pb2, risk_pb2, wallet_pb2, whale_pb2
 
 MARKETS: Final = 40
+# What risk is asked about: as many positions as it is to hold while it answers.
+APPROVAL_MARKETS: Final = 200
 WALLETS: Final = 20
 PRICE_MICRO: Final = 400_000
 # What the wallets are believed to earn a share: enough that a copy is worth its price.
@@ -65,10 +67,10 @@ def wallet(number: int) -> str:
     return "0x" + derived_id("bench", "wallet", number) + "00000000"
 
 
-def groundwork(now_ns: int) -> list[Record]:
+def groundwork(now_ns: int, markets: int = MARKETS) -> list[Record]:
     """Return the records that list the markets, print a price in each and name the whales."""
     records = []
-    for number in range(MARKETS):
+    for number in range(markets):
         market = Market(number)
         records.append(_record("market.catalog", _listed(market, now_ns)))
         records.append(_record("market.data", _printed(market, now_ns)))

@@ -20,6 +20,8 @@ class Sizes:
     approval_s_max: float = 35.0
     approval_rate_hz: int = 100
     approval_rate_block: int = 150
+    approval_rush_hz: int = 1_000
+    approval_rush_block: int = 1_000
     shell_blocks: int = 3
     shell_block: int = 30_000
     replay_events: int = 12_000
@@ -32,6 +34,7 @@ class Sizes:
     rescoring_trades: int = 500
     rescoring_loop_wallets: int = 20
     posts: int = 3_000
+    positions_block: int = 200
 
 
 FULL = Sizes()
@@ -43,6 +46,7 @@ QUICK = Sizes(
     approval_blocks=2,
     approval_block=30,
     approval_rate_block=50,
+    approval_rush_block=200,
     shell_blocks=2,
     shell_block=8_000,
     replay_events=3_000,
@@ -55,4 +59,5 @@ QUICK = Sizes(
     rescoring_trades=200,
     rescoring_loop_wallets=3,
     posts=300,
+    positions_block=40,
 )
