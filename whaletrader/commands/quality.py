@@ -29,6 +29,7 @@ app = typer.Typer(add_completion=False)
 
 _PIPE_COLUMNS = 200  # into a file or a pipe nothing has to fold
 _NAME_MAX = 40
+_ID_MAX = 14
 # What a row of the CSV is made of, one approved trade a row; lists are joined by blanks.
 _CSV_LEFT_OUT = frozenset({"parts", "skips", "reasons", "phases"})
 
@@ -156,11 +157,13 @@ def _table(found: Found, by: Grouping) -> Table:
 
 
 def _name(group: str, by: Grouping, questions: dict[str, str]) -> str:
-    if by == "market":
-        group = questions.get(group) or group
     if by == "leader" and not group:
         return "own strategy"
-    return group if len(group) <= _NAME_MAX else f"{group[: _NAME_MAX - 1]}…"
+    if by == "market" and questions.get(group):
+        group = questions[group]
+        return group if len(group) <= _NAME_MAX else f"{group[: _NAME_MAX - 1]}…"
+    # An address or an id: both ends tell them apart.
+    return group if len(group) <= _ID_MAX else f"{group[:8]}…{group[-4:]}"
 
 
 def _interval(group: Summary) -> str:
@@ -208,12 +211,11 @@ _COLUMNS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
 
 
 def _as_json(found: Found, by: Grouping) -> dict[str, Any]:
+    groups = [{**asdict(group), "little_data": group.is_little} for group in found.groups]
     return {
         "by": by,
-        "groups": [
-            {**asdict(group), "little_data": group.is_little} for group in found.groups[:-1]
-        ],
-        "all": asdict(found.groups[-1]) if found.groups else None,
+        "groups": groups[:-1],
+        "all": groups[-1] if groups else None,
         "said": said(found.groups),
     }
 

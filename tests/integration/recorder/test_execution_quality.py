@@ -172,6 +172,8 @@ async def test_quality_says_plainly_when_there_is_little_data(dsn: str) -> None:
     assert code == 0
     assert "Little data: 2 markets" in text
     assert "one market" in text
+    whole = json.loads((await _called(quality.app, "--json"))[1])["all"]
+    assert whole["little_data"] is True
 
 
 async def test_quality_does_not_call_an_unread_book_no_slippage(dsn: str) -> None:
