@@ -2,50 +2,34 @@
 
 Checked whenever everything has come to rest, and some at the end only. They hold the log against
 the engine's own books and against the agents' states; none asks an agent whether it did well.
-Numbers are those of the design, section 9; its seventh is the recorder's.
+Those about money are in money.py. Numbers are those of the design, section 9; its seventh is the
+recorder's.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
 
 from tests.simulation import agents
+from tests.simulation.money import (
+    cash_agrees_to_the_micro_unit,
+    exposure_stays_within_limits,
+    nothing_stays_set_aside,
+    positions_are_the_sum_of_fills,
+    risk_adds_up,
+)
 from tests.simulation.process import Process
-from tests.simulation.transcript import Transcript
+from tests.simulation.scene import BUY, Invariant, Scene
 from tests.simulation.venue import WALLET
 from whaletrader.domain.approval import ForgedApproval, signing_bytes
-from whaletrader.domain.money import notional
 from whaletrader.runtime.codec import decode, digest, encode
 from whaletrader.runtime.core import Core, Inline, Input
 from whaletrader.runtime.journal import inputs_of, pick_inputs, restore
 from whaletrader.runtime.log import Stored
-from whaletrader.runtime.logs.memory import MemoryLog
-from whaletrader.schemas import agent_pb2, common_pb2, order_pb2, risk_pb2
-from whaletrader.services.exchange.engine.exchange import Exchange as Engine
-from whaletrader.services.exchange.engine.model import Market
+from whaletrader.schemas import agent_pb2, order_pb2, risk_pb2
 from whaletrader.services.execution.transitions import Phase
 
-BUY: Final = common_pb2.SIDE_BUY
 OVERHEARD_MAX: Final = 5
-
-
-@dataclass(slots=True)
-class Scene:
-    """Everything that an invariant may look at."""
-
-    log: MemoryLog
-    transcript: Transcript
-    engine: Engine
-    processes: dict[str, Process]
-    poison: dict[tuple[str, int, int], bytes]
-    now_ns: int
-
-    def state_of(self, agent: str) -> Any:
-        return self.processes[agent].core.agent.state
-
-
-Invariant = Callable[[Scene], Iterator[str]]
 
 
 def every_venue_order_is_approved(scene: Scene) -> Iterator[str]:
@@ -95,89 +79,6 @@ def every_approval_is_journaled(scene: Scene) -> Iterator[str]:
             yield f"approval {approval_id} is not in risk's journal"
 
 
-def exposure_stays_within_limits(scene: Scene) -> Iterator[str]:
-    """(2) Money at stake, counted from the log alone, is within every limit."""
-    limits = agents.SETTINGS.limits()
-    total = 0
-    by: dict[str, Counter[str]] = defaultdict(Counter)
-    for at_stake, approval in money_at_stake(scene):
-        total += at_stake
-        by["position"][approval.token_id] += at_stake
-        by["market"][approval.condition_id] += at_stake
-        by["leader"][approval.leader] += at_stake
-    if total > limits.total_micro_max:
-        yield f"{total} micro-dollars are at stake of {limits.total_micro_max}"
-    maxima = {
-        "position": limits.position_micro_max,
-        "market": limits.market_micro_max,
-        "leader": limits.leader_micro_max,
-    }
-    for name, counts in by.items():
-        for key, amount in counts.items():
-            if amount > maxima[name]:
-                yield f"{name} {key}: {amount} micro-dollars are at stake of {maxima[name]}"
-
-
-def money_at_stake(scene: Scene) -> Iterator[tuple[int, risk_pb2.ApprovedTrade]]:
-    """Yield, by approval to buy, the least that is at stake: fills at cost, and what may fill.
-
-    A holding that was sold, or whose market is decided, counts no more.
-    """
-    transcript = scene.transcript
-    orders: dict[str, list[order_pb2.OrderAnnounced]] = defaultdict(list)
-    for events in transcript.announced.values():
-        for event in events.values():
-            orders[event.order.approval_id].append(event)
-    filled: Counter[str] = Counter()
-    cost: Counter[str] = Counter()
-    sold: Counter[tuple[str, str]] = Counter()
-    for event in transcript.standing():
-        if event.order.side == BUY:
-            filled[event.order.order_id] += event.fill.size_micro
-            cost[event.order.order_id] += notional(event.fill.price_micro, event.fill.size_micro)
-        else:
-            sold[(event.order.token_id, event.order.leader)] += event.fill.size_micro
-    for approval_id, approval in transcript.approvals.items():
-        if approval.side != BUY or approval_id in transcript.refused:
-            continue
-        if approval_id in transcript.finished and approval_id not in orders:
-            continue
-        if approval_id not in orders:
-            grace_ns = agents.SETTINGS.limits().expiry_grace_ns
-            if scene.now_ns < approval.expires_ns + grace_ns:
-                yield notional(approval.limit_price_micro, approval.size_micro), approval
-            continue
-        # An order may be off the book before its fills are settled: more than the approval leaves
-        # to be filled is never at stake.
-        left = approval.size_micro
-        at_stake = open_rest = price = 0
-        is_held = approval.condition_id not in transcript.winners
-        is_kept = is_held and not sold[(approval.token_id, approval.leader)]
-        for order in orders[approval_id]:
-            order_id = order.order.order_id
-            is_open = order_id not in transcript.closed
-            left -= filled[order_id]
-            at_stake += cost[order_id] if is_kept else 0
-            rest = order.order.size_micro - filled[order_id] if is_open else 0
-            open_rest, price = (rest, order.order.price_micro) if rest > 0 else (open_rest, price)
-        at_stake += notional(price, max(0, min(open_rest, left)))
-        yield at_stake, approval
-
-
-def risk_adds_up(scene: Scene) -> Iterator[str]:
-    """(2) Risk's sums are the sums of its parts, and none is negative or over its limit."""
-    state = scene.state_of("risk")
-    limit = agents.SETTINGS.limits().total_micro_max
-    if not 0 <= state.exposure_micro <= limit:
-        yield f"risk counts an exposure of {state.exposure_micro}, limit {limit}"
-    for name in ("by_token", "by_market", "by_leader"):
-        if sum(getattr(state, name).values()) != state.exposure_micro:
-            yield f"risk's {name} does not add up to its exposure {state.exposure_micro}"
-    reserved = sum(approval.reserved_micro for approval in state.approvals.values())
-    if reserved != state.reserved_micro:
-        yield f"risk has set aside {state.reserved_micro}, its approvals {reserved}"
-
-
 def orders_end_at_most_once(scene: Scene) -> Iterator[str]:
     """(3) No order has two ends, or two announcements, or an end without one."""
     for order_id, events in scene.transcript.announced.items():
@@ -188,6 +89,13 @@ def orders_end_at_most_once(scene: Scene) -> Iterator[str]:
             yield f"order {order_id} ended {len(ends)} times"
         if order_id not in scene.transcript.announced:
             yield f"order {order_id} ended and was never announced"
+
+
+def nothing_is_taken_for_refused_that_was_taken(scene: Scene) -> Iterator[str]:
+    """(3) No order that the venue ever had has ended as one that it never had."""
+    for order_id in scene.transcript.closed:
+        if order_id in scene.engine.state.orders and order_id not in scene.transcript.accepted:
+            yield f"order {order_id} ended as never taken; it was at the venue"
 
 
 def nothing_rests_unknown_to_us(scene: Scene) -> Iterator[str]:
@@ -227,72 +135,15 @@ def every_order_has_ended(scene: Scene) -> Iterator[str]:
             yield f"order {order_id} ended with {said} filled; the venue filled {matched}"
 
 
-def nothing_stays_set_aside(scene: Scene) -> Iterator[str]:
-    """(2, at the end) With every order ended and approval expired, no money is set aside."""
-    reserved = scene.state_of("risk").reserved_micro
-    if reserved:
-        yield f"{reserved} micro-dollars are still set aside"
-
-
-def positions_are_the_sum_of_fills(scene: Scene) -> Iterator[str]:
-    """(4) Shares by token: the log's standing fills, the venue's ledger and risk agree."""
-    held: Counter[str] = Counter()
-    for event in scene.transcript.standing():
-        if event.order.condition_id not in scene.transcript.winners:
-            sign = 1 if event.order.side == BUY else -1
-            held[event.order.token_id] += sign * event.fill.size_micro
-    account = scene.engine.state.ledger.account(WALLET)
-    # A trade that settles after its market was decided is paid out only then.
-    late = {
-        token.token_id for market in unsettled_in_decided_markets(scene) for token in market.tokens
-    }
-    at_venue = {
-        token: size for token, size in account.positions.items() if size and token not in late
-    }
-    ours = {token: size for token, size in held.items() if size}
-    if ours != at_venue:
-        yield f"by the log we hold {_differing(ours, at_venue)}, by the venue's books (second)"
-    in_risk: Counter[str] = Counter()
-    for token, leaders in scene.state_of("risk").lots.items():
-        in_risk[token] += sum(lot.size_micro for lot in leaders.values())
-    believed = {token: size for token, size in in_risk.items() if size}
-    if believed != at_venue:
-        yield f"risk believes in {_differing(believed, at_venue)}, the venue's books (second)"
-
-
-def unsettled_in_decided_markets(scene: Scene) -> list[Market]:
-    """Return the decided markets in which a trade of ours is still on its way."""
-    return [
-        trade.market
-        for trade in scene.engine.state.trades_by_principal[WALLET]
-        if not trade.status.is_final and trade.market.condition_id in scene.transcript.winners
-    ]
-
-
-def cash_agrees_to_the_micro_unit(scene: Scene) -> Iterator[str]:
-    """(4) Cash of the log, the venue, risk and attribution is one number; the ledger balances."""
-    engine = scene.engine.state
-    engine.ledger.check(engine.markets)
-    if unsettled_in_decided_markets(scene):
-        return
-    cash = agents.CASH_MICRO
-    payouts: Counter[str] = Counter()
-    for event in scene.transcript.standing():
-        fill, ref = event.fill, event.order
-        buys = ref.side == BUY
-        money = notional(fill.price_micro, fill.size_micro, up=buys)
-        cash += -money - fill.fee_micro if buys else money - fill.fee_micro
-        payouts[ref.token_id] += fill.size_micro if buys else -fill.size_micro
-    cash += sum(payouts[winner] for winner in scene.transcript.winners.values())
-    account = scene.state_of("attribution").accounts.get("main")
-    said = {
-        "the venue": engine.ledger.account(WALLET).cash_micro,
-        "risk": scene.state_of("risk").cash_micro,
-        "attribution": account.cash_micro if account is not None else agents.CASH_MICRO,
-    }
-    for who, amount in said.items():
-        if amount != cash:
-            yield f"by the log there is {cash} in cash, by {who} {amount}"
+def every_approved_trade_is_finished(scene: Scene) -> Iterator[str]:
+    """(3, at the end) Each approval was refused, or worked and finished: nothing is under way."""
+    transcript = scene.transcript
+    for approval_id in transcript.approvals:
+        ends = (approval_id in transcript.refused) + (approval_id in transcript.finished)
+        if ends != 1:
+            yield f"approval {approval_id} was refused or finished {ends} times"
+    for approval_id in scene.state_of("execution").works:
+        yield f"execution still works approval {approval_id}"
 
 
 def every_message_was_read_once_and_in_order(scene: Scene) -> Iterator[str]:
@@ -333,6 +184,7 @@ AT_REST: Final[tuple[Invariant, ...]] = (
     exposure_stays_within_limits,
     risk_adds_up,
     orders_end_at_most_once,
+    nothing_is_taken_for_refused_that_was_taken,
     nothing_rests_unknown_to_us,
     positions_are_the_sum_of_fills,
     cash_agrees_to_the_micro_unit,
@@ -343,6 +195,7 @@ AT_REST: Final[tuple[Invariant, ...]] = (
 AT_THE_END: Final[tuple[Invariant, ...]] = (
     *AT_REST,
     every_order_has_ended,
+    every_approved_trade_is_finished,
     nothing_stays_set_aside,
 )
 
@@ -393,8 +246,3 @@ def _where(core: Core, process: Process) -> str:
         if getattr(core, part) != getattr(running, part):
             return part
     return "the order of something"
-
-
-def _differing(ours: dict[str, int], theirs: dict[str, int]) -> dict[str, tuple[int, int]]:
-    keys = [key for key in {**ours, **theirs} if ours.get(key, 0) != theirs.get(key, 0)]
-    return {key: (ours.get(key, 0), theirs.get(key, 0)) for key in keys}

@@ -40,6 +40,7 @@ class Transcript:
         default_factory=lambda: defaultdict(dict)
     )
     finished: dict[str, order_pb2.WorkFinished] = field(default_factory=dict)
+    accepted: dict[str, order_pb2.OrderAccepted] = field(default_factory=dict)
     closed: dict[str, dict[str, order_pb2.OrderClosed]] = field(
         default_factory=lambda: defaultdict(dict)
     )
@@ -138,6 +139,7 @@ _HANDLERS: dict[type[Message], Any] = {
     order_pb2.ApprovalRefused: lambda t, m: t.refused.setdefault(m.approval_id, m),
     order_pb2.OrderAnnounced: lambda t, m: t.announced[m.order.order_id].update({m.meta.id: m}),
     order_pb2.WorkFinished: lambda t, m: t.finished.update({m.approval_id: m}),
+    order_pb2.OrderAccepted: lambda t, m: t.accepted.update({m.order.order_id: m}),
     order_pb2.OrderClosed: lambda t, m: t.closed[m.order.order_id].update({m.meta.id: m}),
     order_pb2.OrderMatched: Transcript.on_fill,
     order_pb2.OrderConfirmed: Transcript.on_fill,

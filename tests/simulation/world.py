@@ -12,9 +12,10 @@ from google.protobuf.message import Message
 
 from tests.simulation import agents, invariants
 from tests.simulation.faults import Crashed, CrashPoint, Faults, rates_of
-from tests.simulation.invariants import Scene, not_covered
+from tests.simulation.invariants import not_covered
 from tests.simulation.options import Options, Violation
 from tests.simulation.process import Ground, Process, crash_point_of
+from tests.simulation.scene import Invariant, Scene
 from tests.simulation.tape import sample_windows, synthetic_windows
 from tests.simulation.transcript import Transcript
 from tests.simulation.venue import Exchange
@@ -42,8 +43,10 @@ from whaletrader.venues.approval import VerifiedApproval
 from whaletrader.venues.errors import VenueUnavailable
 
 NS_PER_S: Final = 1_000_000_000
-# A sale that risk orders late is worked as long as any other; so long it takes at most.
-ROUNDS_MAX: Final = 40
+# At the end time passes in halves of the time that an order is worked. What is put up for sale
+# again and again takes so many of them, and the last sale, ordered late, all its phases.
+SALES_ROUNDS: Final = 4 * agents.SETTINGS.flatten_attempts_max
+LAST_SALE_ROUNDS: Final = 2 * len(agents.PHASED.phases) + 1
 # More actions than this without coming to rest are a loop between agents.
 SETTLE_MAX: Final = 6_000
 # How far time may pass the tape before the next window is played.
@@ -364,11 +367,9 @@ class World:
     async def _finish(self) -> None:
         """Faults are over: whatever is under way ends, and then everything must add up."""
         await self._come_to_rest()
-        # Every order is worked for its time, and a flattening sells what comes free three times.
-        at_least = 4 * agents.SETTINGS.flatten_attempts_max
-        for turn in range(ROUNDS_MAX):
+        for turn in range(SALES_ROUNDS + LAST_SALE_ROUNDS):
             works = self.scene().state_of("execution").works
-            if turn >= at_least and not works:
+            if turn >= SALES_ROUNDS and not works:
                 break
             await self._pass_time(self.clock.now_ns() + agents.WORKING_NS // 2)
             self.exchange.engine.advance(self.clock.now_ns())
@@ -377,7 +378,7 @@ class World:
         await self._check(invariants.AT_THE_END)
         self.fail(await invariants.replay_gives_the_same_journal(self.scene()))
 
-    async def _check(self, checks: tuple[invariants.Invariant, ...]) -> None:
+    async def _check(self, checks: tuple[Invariant, ...]) -> None:
         await self.transcript.catch_up(self.log)
         scene = self.scene()
         for check in checks:
