@@ -368,8 +368,7 @@ class World:
         """Faults are over: whatever is under way ends, and then everything must add up."""
         await self._come_to_rest()
         for turn in range(SALES_ROUNDS + LAST_SALE_ROUNDS):
-            works = self.scene().state_of("execution").works
-            if turn >= SALES_ROUNDS and not works:
+            if turn >= SALES_ROUNDS and not self.scene().state_of("execution").works:
                 break
             await self._pass_time(self.clock.now_ns() + agents.WORKING_NS // 2)
             self.exchange.engine.advance(self.clock.now_ns())
