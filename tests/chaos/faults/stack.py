@@ -285,7 +285,9 @@ async def stack(
     try:
         await log.create_topics(TOPICS)
         url = await exchange.first_line()
-        async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        # A kept connection may be closed by the server at the moment it is used again.
+        fresh = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(base_url=url, timeout=30, limits=fresh) as http:
             for address in (WALLET, RIVAL):
                 body = {"address": address, "collateral": str(CASH_USD)}
                 (await http.post("/admin/accounts", json=body)).raise_for_status()
