@@ -40,12 +40,11 @@ def on_placement(scene: Scene, placed: order_pb2.OrderPlacement) -> None:
     elif placed.status == order_pb2.PLACEMENT_STATUS_DELAYED:
         _follow(scene, record, submitted(record, placed.detail))
         scene.look(placed.order_id)
+    elif placed.status == order_pb2.PLACEMENT_STATUS_REFUSED and _is_proof(scene, record):
+        reason = said("venue.placement", 0, placed.detail)
+        _end(scene, record, Ending(refusal_status(placed.detail), (reason,)))
     elif record.phase is Phase.ANNOUNCED:
-        if placed.status == order_pb2.PLACEMENT_STATUS_REFUSED:
-            reason = said("venue.placement", 0, placed.detail)
-            _end(scene, record, Ending(refusal_status(placed.detail), (reason,)))
-        else:
-            _lost(scene, record, placed.detail)
+        _lost(scene, record, placed.detail)
     # Otherwise it was refused or lost after it was unknown: what was sent first may still come,
     # and the next look is set already.
 
@@ -189,6 +188,13 @@ def _follow(scene: Scene, record: OrderRecord, events: list[Message]) -> None:
         scene.decision.ask(order_pb2.CancelOrder(order=order_of(record).order), scene.policy.lane)
     if events:
         _proceed(scene, after, takes_off=works.rests(after) and not works.rests(record))
+
+
+def _is_proof(scene: Scene, record: OrderRecord) -> bool:
+    """Whether a refusal says that the venue has no such order, nor gets it from an earlier try."""
+    if record.phase is Phase.UNKNOWN:
+        return scene.now_ns >= _silent_since(record) + scene.policy.unknown_grace_ns
+    return record.phase is Phase.ANNOUNCED
 
 
 def _silent_since(record: OrderRecord) -> int:

@@ -104,8 +104,7 @@ class SubmitPerformer:
         message = effect.message
         if not isinstance(message, order_pb2.SubmitOrder):
             raise TypeError(f"{type(message).__name__} is no order to submit")
-        again = again or message.look_first
-        if again:
+        if again or message.look_first:
             found = await self._look(message.order)
             if found is not None:
                 return found
@@ -124,11 +123,7 @@ class SubmitPerformer:
                 approval, order, before_send=lambda: self._check(message)
             )
         except _Withheld as held:
-            # If it may have been sent before, that it is not there yet proves nothing.
-            status = (
-                order_pb2.PLACEMENT_STATUS_UNKNOWN if again else order_pb2.PLACEMENT_STATUS_REFUSED
-            )
-            return _outcome(order, status, str(held))
+            return _outcome(order, _refused(again or message.look_first), str(held))
         except AlreadyPlaced as error:
             found = await self._look(order)
             live = order_pb2.PLACEMENT_STATUS_LIVE
@@ -136,7 +131,8 @@ class SubmitPerformer:
         except (VenueUnavailable, OutcomeUnknown) as error:
             raise EffectRetry(str(error)) from error
         except (VenueRefused, MoneyError, VenueStop) as error:
-            return _outcome(order, order_pb2.PLACEMENT_STATUS_REFUSED, _words(error))
+            # An earlier try may still be on its way. Sent again by the agent, it judges by time.
+            return _outcome(order, _refused(again), _words(error))
         if placement.is_delayed:
             delayed = order_pb2.PLACEMENT_STATUS_DELAYED
             return _outcome(order, delayed, placement.venue_status)
@@ -241,6 +237,13 @@ def _outcome(
     detail: str,
 ) -> order_pb2.OrderPlacement:
     return order_pb2.OrderPlacement(order_id=order.order.order_id, status=status, detail=detail)
+
+
+def _refused(may_be_there: bool) -> order_pb2.PlacementStatus.ValueType:
+    """Only what cannot have been sent before is refused for good: else time must tell."""
+    if may_be_there:
+        return order_pb2.PLACEMENT_STATUS_UNKNOWN
+    return order_pb2.PLACEMENT_STATUS_REFUSED
 
 
 def _words(error: Exception) -> str:

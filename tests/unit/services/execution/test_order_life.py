@@ -198,6 +198,19 @@ def test_an_unknown_order_that_is_found_goes_on() -> None:
     assert ends(bench) == [(order_pb2.CLOSE_STATUS_FILLED, 10_000_000)]
 
 
+def test_a_refusal_of_an_unknown_order_is_believed_only_after_the_grace() -> None:
+    bench = Bench()
+    order_id = bench.announce()
+    bench.tell(placement(order_id, UNKNOWN, "not enough balance, when tried again"))
+    assert bench.record(order_id).phase is Phase.UNKNOWN
+    bench.now_ns += POLICY.unknown_grace_ns - 1
+    bench.tell(placement(order_id, REFUSED, "not enough balance"))
+    assert ends(bench) == [], "what was sent first may still come"
+    bench.now_ns += 1
+    bench.tell(placement(order_id, REFUSED, "not enough balance"))
+    assert ends(bench) == [(order_pb2.CLOSE_STATUS_REJECTED, 0)]
+
+
 def test_absence_is_believed_only_after_the_grace() -> None:
     bench = Bench()
     order_id = bench.announce(expires_ns=T0 + 1)
