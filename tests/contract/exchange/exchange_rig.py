@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,10 +41,29 @@ MARKET: dict[str, Any] = {
 
 
 @dataclass
+class Clock:
+    """The exchange's wall clock, which a test may stop and move: no test waits for time."""
+
+    ahead_ns: int = 0
+    stopped_at_ns: int | None = None
+
+    def __call__(self) -> int:
+        now_ns = time.time_ns() if self.stopped_at_ns is None else self.stopped_at_ns
+        return now_ns + self.ahead_ns
+
+    def stop(self) -> None:
+        self.stopped_at_ns = time.time_ns()
+
+    def pass_ms(self, milliseconds: int) -> None:
+        self.ahead_ns += milliseconds * 1_000_000
+
+
+@dataclass
 class Rig:
     url: str
     venue: Venue
     http: httpx.AsyncClient
+    clock: Clock
     window: int = 0
 
     async def admin(self, path: str, body: Any) -> Any:
@@ -108,11 +128,12 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def rig(market: dict[str, Any] | None = None, **config: Any) -> AsyncIterator[Rig]:
-    """Run an exchange with one market."""
+    """Run an exchange with one market, and with no crowd that could take part in a test."""
+    clock = Clock()
     async with (
-        running(ExchangeConfig(**config)) as (url, venue),
+        running(ExchangeConfig(**({"markets": "none"} | config)), clock) as (url, venue),
         httpx.AsyncClient(base_url=url) as http,
     ):
-        made = Rig(url, venue, http)
+        made = Rig(url, venue, http, clock)
         await made.admin("markets", {"markets": [MARKET | (market or {})]})
         yield made

@@ -192,12 +192,12 @@ async def test_the_program_prints_its_address_first_and_serves_there() -> None:
     )
     try:
         assert process.stdout is not None
-        url = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
+        url = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
         settings = (await process.stdout.readline()).decode()
         assert '"copy_latency_ms":250' in settings
         assert "local-exchange" not in settings
         async with httpx.AsyncClient(base_url=url) as http:
-            for _ in range(200):
+            for _ in range(600):
                 try:
                     assert (await http.get("/readyz")).json()["status"] == "ready"
                     break
@@ -207,7 +207,7 @@ async def test_the_program_prints_its_address_first_and_serves_there() -> None:
             assert (await http.get(f"/book?token_id={NO}")).status_code == 404
     finally:
         process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), 30)
 
 
 async def test_an_unknown_setting_stops_the_program() -> None:
@@ -219,7 +219,7 @@ async def test_an_unknown_setting_stops_the_program() -> None:
         "wishful",
         stderr=asyncio.subprocess.PIPE,
     )
-    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    _, errors = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 2
     assert b"mode" in errors
 

@@ -103,7 +103,7 @@ def test_agents_mode_has_books_that_live_and_markets_of_each_kind() -> None:
         (event,) = venue.get("/gamma/events?slug=mayoral-election")
         assert len(event["markets"]) == 4
         token = json.loads(listed[0]["clobTokenIds"])[0]
-        for _ in range(100):
+        for _ in range(600):
             book = venue.get(f"/book?token_id={token}")
             state = venue.get("/admin/state")
             if book["bids"] and book["asks"] and state["trades"] > 20:

@@ -18,6 +18,7 @@ from tests.contract.exchange.exchange_rig import (
     CONDITION,
     NO,
     YES,
+    Clock,
     Rig,
     rig,
 )
@@ -26,6 +27,9 @@ from whaletrader.services.exchange.server import running
 
 ALICE = Account.from_key(ALICE_KEY).address
 BOB = Account.from_key(BOB_KEY).address
+# Half a minute: a bound, not a measure.
+POLLS_MAX = 600
+POLL_S = 0.05
 CAROL_KEY = "0x" + "33" * 32
 CAROL = Account.from_key(CAROL_KEY).address
 
@@ -47,10 +51,10 @@ class Paper:
         return sizes.get(price, "0")
 
     async def until(self, price: str, size: str) -> None:
-        for _ in range(100):
+        for _ in range(POLLS_MAX):
             if await self.level(price) == size:
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(POLL_S)
         raise AssertionError(f"{price} shows {await self.level(price)}, not {size}")
 
     async def matched(self, order_id: str) -> str:
@@ -58,10 +62,10 @@ class Paper:
         return str(row)
 
     async def until_matched(self, order_id: str, size: str) -> None:
-        for _ in range(100):
+        for _ in range(POLLS_MAX):
             if await self.matched(order_id) == size:
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(POLL_S)
         raise AssertionError(f"matched {await self.matched(order_id)}, not {size}")
 
 
@@ -70,13 +74,14 @@ async def follow(url: str) -> AsyncIterator[Rig]:
     import httpx
 
     config = ExchangeConfig(mode="live-book", follow_url=url, follow=CONDITION)
-    async with running(config) as (own, venue), httpx.AsyncClient(base_url=own) as http:
-        yield Rig(own, venue, http)
+    clock = Clock()
+    async with running(config, clock) as (own, venue), httpx.AsyncClient(base_url=own) as http:
+        yield Rig(own, venue, http, clock)
 
 
 @pytest.fixture
 async def paper() -> AsyncIterator[Paper]:
-    async with rig(mode="agents", markets="none") as real:
+    async with rig(mode="agents") as real:
         await real.fund(BOB, "10000")
         await real.fund(CAROL, "10000")
         async with (
@@ -96,12 +101,12 @@ async def paper() -> AsyncIterator[Paper]:
 
 
 async def until_following(own: Rig, wanted: Callable[[Any], bool] | None = None) -> Any:
-    for _ in range(200):
+    for _ in range(POLLS_MAX):
         answer = await own.http.get("/admin/follow")
         view = answer.json() if answer.status_code == 200 else {}
         if view.get("books") and all(view["books"].values()) and (not wanted or wanted(view)):
             return view
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(POLL_S)
     raise AssertionError(f"not following: {view}")
 
 
@@ -125,7 +130,7 @@ async def test_a_taker_gets_what_is_displayed_and_only_once(paper: Paper) -> Non
     for _ in range(20):
         if await paper.matched(second.order_id) != "30":
             break
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(POLL_S)
     assert await paper.matched(second.order_id) == "30"
 
 
@@ -174,11 +179,11 @@ async def test_a_dropped_stream_takes_the_book_away_until_it_is_back(paper: Pape
 async def test_the_real_resolution_pays_here_too(paper: Paper) -> None:
     await buy(paper.alice, "0.60", 50)
     await paper.real.admin("resolve", {"condition_id": CONDITION, "winning_index": 0})
-    for _ in range(100):
+    for _ in range(POLLS_MAX):
         money = await paper.alice.get_balance_allowance(asset_type="COLLATERAL")
         if money.balance > 1_000_000_000:
             break
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(POLL_S)
     # Fifty shares cost 30 and a fee of 50 x 0.05 x 0.24, and pay 50.
     assert money.balance == 1_000_000_000 + 20_000_000 - 600_000
 
@@ -187,11 +192,11 @@ async def test_a_venue_that_cannot_be_reached_is_told_and_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with follow("http://127.0.0.1:9") as own:
-        for _ in range(100):
+        for _ in range(POLLS_MAX):
             view = (await own.http.get("/admin/follow")).json()
             if "cannot follow" in view.get("state", ""):
                 break
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(POLL_S)
         assert "is --follow-url right?" in view["state"]
         assert (await own.http.get("/markets")).json()["count"] == 0
     assert "cannot follow ws://127.0.0.1:9/ws/market" in caplog.text

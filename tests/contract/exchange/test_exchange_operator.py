@@ -24,7 +24,7 @@ ALICE = Account.from_key(ALICE_KEY).address
 
 @pytest.fixture
 async def venue() -> AsyncIterator[Rig]:
-    async with rig(mode="agents", markets="none") as made:
+    async with rig(mode="agents") as made:
         await made.fund(ALICE)
         yield made
 
@@ -64,7 +64,7 @@ async def test_a_banned_address_and_one_that_may_only_close(venue: Rig) -> None:
 
 
 async def test_approvals_are_asked_for_where_the_operator_says_so() -> None:
-    async with rig(mode="agents", markets="none", allowances_unlimited=False) as venue:
+    async with rig(mode="agents", allowances_unlimited=False) as venue:
         await venue.fund(ALICE)
         async with venue.client(ALICE_KEY, ALICE) as client:
             signed = await client.create_limit_order(asset_id=YES, price="0.4", size=5, side="BUY")

@@ -23,13 +23,13 @@ async def ids(client: Any) -> list[str]:
 
 
 async def test_a_clean_stop_loses_nothing(tmp_path: Path) -> None:
-    async with rig(mode="agents", markets="none", state=tmp_path) as first:
+    async with rig(mode="agents", state=tmp_path) as first:
         await first.fund(ALICE)
         async with first.client(ALICE_KEY, ALICE) as alice:
             placed = await alice.place_limit_order(asset_id=YES, price="0.3", size=5, side="BUY")
             keys = alice.credentials
         before = (await first.http.get("/admin/state")).json()
-    async with rig(mode="agents", markets="none", state=tmp_path) as again:
+    async with rig(mode="agents", state=tmp_path) as again:
         after = (await again.http.get("/admin/state")).json()
         for name in ("boot_id", "digest", "accounts", "orders", "conserved"):
             assert after[name] == before[name]
@@ -41,14 +41,17 @@ async def test_a_clean_stop_loses_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_snapshot_from_before_a_crash_is_another_venue(tmp_path: Path) -> None:
-    async with rig(mode="agents", markets="none", state=tmp_path, state_every_s=1) as first:
+    async with rig(mode="agents", state=tmp_path, state_every_s=1) as first:
         await first.fund(ALICE)
         boot_id = first.venue.boot_id
-        await asyncio.sleep(1.3)
+        for _ in range(600):
+            if (tmp_path / saved.FILE).exists():
+                break
+            await asyncio.sleep(0.05)
         kept = (tmp_path / saved.FILE).read_bytes()
     # As if it had been killed: the file of a clean stop was never written.
     (tmp_path / saved.FILE).write_bytes(kept)
-    async with rig(mode="agents", markets="none", state=tmp_path) as again:
+    async with rig(mode="agents", state=tmp_path) as again:
         assert again.venue.boot_id != boot_id
         state = (await again.http.get("/admin/state")).json()
         assert state["accounts"][ALICE.lower()]["cash_micro"] == 1_000_000_000

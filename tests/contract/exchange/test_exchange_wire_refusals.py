@@ -248,7 +248,7 @@ async def test_a_user_stream_with_a_wrong_secret_is_closed(
         auth = {"apiKey": creds.key, "secret": "AAAA", "passphrase": creds.passphrase}
         await socket.send(json.dumps({"type": "user", "auth": auth}))
         with pytest.raises(websockets.ConnectionClosed):
-            await asyncio.wait_for(socket.recv(), 5)
+            await asyncio.wait_for(socket.recv(), 30)
     assert not tape.venue.hub.user_subscribers
 
 
@@ -256,15 +256,15 @@ async def test_streams_answer_ping_and_unknown_tokens_with_nothing(tape: Rig) ->
     url = tape.url.replace("http", "ws") + "/ws/market"
     async with websockets.connect(url) as socket:
         await socket.send("PING")
-        assert await asyncio.wait_for(socket.recv(), 5) == "PONG"
+        assert await asyncio.wait_for(socket.recv(), 30) == "PONG"
         await socket.send(json.dumps({"type": "market", "assets_ids": ["404"]}))
-        assert json.loads(await asyncio.wait_for(socket.recv(), 5)) == []
+        assert json.loads(await asyncio.wait_for(socket.recv(), 30)) == []
         await socket.send(json.dumps({"operation": "subscribe", "assets_ids": [YES]}))
-        (book,) = json.loads(await asyncio.wait_for(socket.recv(), 5))
+        (book,) = json.loads(await asyncio.wait_for(socket.recv(), 30))
         assert (book["event_type"], book["asset_id"]) == ("book", YES)
         await socket.send("not json")
         await socket.send("ping")
-        assert await asyncio.wait_for(socket.recv(), 5) == "PONG"
+        assert await asyncio.wait_for(socket.recv(), 30) == "PONG"
 
 
 async def test_news_of_markets_goes_only_to_those_who_asked(tape: Rig) -> None:
@@ -274,13 +274,13 @@ async def test_news_of_markets_goes_only_to_those_who_asked(tape: Rig) -> None:
             await socket.send(
                 json.dumps({"type": "market", "assets_ids": [NO], "custom_feature_enabled": wants})
             )
-            await asyncio.wait_for(socket.recv(), 5)
+            await asyncio.wait_for(socket.recv(), 30)
         won = {"condition_id": CONDITION, "winning_index": 1, "ts_ns": 1_700_000_005 * 10**9}
         await tape.play(10, resolutions=[won])
-        told = json.loads(await asyncio.wait_for(curious.recv(), 5))
+        told = json.loads(await asyncio.wait_for(curious.recv(), 30))
         assert (told["event_type"], told["winning_asset_id"]) == ("market_resolved", NO)
         await plain.send("PING")
-        assert await asyncio.wait_for(plain.recv(), 5) == "PONG"
+        assert await asyncio.wait_for(plain.recv(), 30) == "PONG"
 
 
 async def test_one_who_does_not_read_is_cut_off_rather_than_fed_with_gaps() -> None:

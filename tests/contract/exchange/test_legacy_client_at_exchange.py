@@ -34,7 +34,7 @@ BOB = Account.from_key(BOB_KEY).address
 
 @pytest.fixture
 async def venue() -> AsyncIterator[Rig]:
-    async with rig(mode="agents", markets="none", generation=1) as made:
+    async with rig(mode="agents", generation=1) as made:
         await made.fund(ALICE)
         await made.fund(BOB)
         yield made
@@ -175,7 +175,7 @@ async def test_generations_refuse_each_others_orders(venue: Rig) -> None:
             )
 
     await run(current_at_retired)
-    async with rig(mode="agents", markets="none") as current:
+    async with rig(mode="agents") as current:
         await current.fund(ALICE)
 
         def retired_at_current() -> None:

@@ -60,7 +60,7 @@ async def events(stream: Any, count: int) -> list[Any]:
                 break
         return found
 
-    return await asyncio.wait_for(take(), 10)
+    return await asyncio.wait_for(take(), 30)
 
 
 async def test_keys_are_created_once_and_derived_after(tape: Rig) -> None:
@@ -303,13 +303,12 @@ async def test_heartbeats_chain_and_their_silence_cancels(tape: Rig) -> None:
         await alice.place_limit_order(asset_id=YES, price="0.30", size=5, side="BUY")
         first = await alice.send_order_heartbeat()
         await alice.send_order_heartbeat(heartbeat_id=first.heartbeat_id)
-        real = tape.venue.wall_ns
-        tape.venue.wall_ns = lambda: real() + 16 * NS
-        for _ in range(50):
+        tape.clock.pass_ms(16_000)
+        for _ in range(300):
             if not await everything(alice.list_open_orders()):
-                break
+                return
             await asyncio.sleep(0.1)
-        assert await everything(alice.list_open_orders()) == []
+        raise AssertionError("the order still rests")
 
 
 async def test_catalogue_and_positions_are_readable(tape: Rig, alice: AsyncSecureClient) -> None:
@@ -330,7 +329,7 @@ def replace_fields(signed: Any, **changes: Any) -> Any:
 
 
 async def until(ready: Any) -> None:
-    for _ in range(200):
+    for _ in range(3_000):
         if ready():
             return
         await asyncio.sleep(0.01)

@@ -40,7 +40,7 @@ async def run(url: str, which: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("which", "generation"), [("v2", 2), ("legacy", 1), ("current", 2)])
 async def test_it_signs_places_reads_and_cancels(which: str, generation: int) -> None:
-    async with rig(mode="agents", markets="none", generation=generation) as made:
+    async with rig(mode="agents", generation=generation) as made:
         await made.fund(ALICE)
         said = await run(made.url, which)
         assert said["status"] == "live"

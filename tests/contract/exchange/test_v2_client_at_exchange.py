@@ -153,7 +153,8 @@ async def test_a_taker_gets_its_transaction_hash_without_waiting() -> None:
             "10",
         )
         assert taken["transactionsHashes"][0].startswith("0x")
-        assert time.monotonic() - before < 5
+        # Without a hash the client would go on asking for thirty seconds.
+        assert time.monotonic() - before < 20
 
 
 async def test_its_other_calls_have_the_shapes_it_expects() -> None:
@@ -206,7 +207,7 @@ async def test_its_other_calls_have_the_shapes_it_expects() -> None:
         assert client.post_heartbeat(beat["heartbeat_id"])["heartbeat_id"]
         assert client.cancel_all()["not_canceled"] == {}
 
-    async with rig(mode="agents", markets="none") as made:
+    async with rig(mode="agents") as made:
         await made.fund(ALICE)
         await asyncio.to_thread(work, made.url)
 
@@ -227,7 +228,7 @@ async def test_market_orders_of_both_kinds_are_priced_from_the_book() -> None:
         )
         assert (rest["makingAmount"], rest["takingAmount"]) == ("4", "10")
 
-    async with rig(mode="agents", markets="none") as made:
+    async with rig(mode="agents") as made:
         await made.fund(ALICE)
         await made.fund(BOB)
         await asyncio.to_thread(work, made.url)
@@ -243,7 +244,7 @@ async def test_default_markets_of_every_kind_take_its_orders(generation: int) ->
             placed = client.create_and_post_order(order)
             assert placed["status"] == "live", placed
 
-    async with rig(mode="agents", traders=0, generation=generation) as made:
+    async with rig(mode="agents", markets="default", traders=0, generation=generation) as made:
         await made.fund(ALICE)
         listed = (await made.http.get("/markets")).json()["data"]
         chosen = [m["tokens"][0]["token_id"] for m in listed if m["market_slug"] != "will-it-rain"]

@@ -41,7 +41,7 @@ START_S_MAX = 30.0
 @pytest.fixture
 async def traded() -> AsyncIterator[Rig]:
     """Two wallets traded YES and NO against each other in one market, which then resolved."""
-    async with rig(mode="agents", markets="none") as made:
+    async with rig(mode="agents") as made:
         await made.fund(ALICE)
         await made.fund(BOB)
         async with made.client(ALICE_KEY, ALICE) as alice, made.client(BOB_KEY, BOB) as bob:
