@@ -18,6 +18,7 @@ class CrashPoint(StrEnum):
     BEFORE_STEP = "before the step"
     AFTER_STEP = "after the step, before the commit"
     AFTER_COMMIT = "after the commit, before replies and effects"
+    BEFORE_SNAPSHOT = "after replies and effects, before the snapshot"
     BEFORE_EFFECT = "before an effect"
     IN_EFFECT_BEFORE = "in an effect, before the venue heard of it"
     IN_EFFECT_AFTER = "in an effect, after the venue did it"
@@ -57,6 +58,7 @@ class Rates:
             CrashPoint.BEFORE_STEP: 0.03,
             CrashPoint.AFTER_STEP: 0.05,
             CrashPoint.AFTER_COMMIT: 0.07,
+            CrashPoint.BEFORE_SNAPSHOT: 0.1,
             CrashPoint.BEFORE_EFFECT: 0.06,
             CrashPoint.AFTER_EFFECT: 0.09,
             CrashPoint.LOG_UNAVAILABLE: 0.03,
@@ -91,6 +93,8 @@ class Rates:
     request_lost: float = 0.04
     request_late: float = 0.04
     reply_lost: float = 0.05
+    # A snapshot that is written after a later one, of a successor even.
+    snapshot_late: float = 0.2
     # An answer that comes after the effect's deadline for it.
     answer_late: float = 0.02
     # An event of the venue's stream that is lost (the connection goes with it), or told twice.

@@ -79,6 +79,7 @@ class Ground:
     faults: Faults
     # Told of every commit that is known to be durable.
     committed: Callable[["Process", Step], None]
+    late_snapshots: list[Record] = field(default_factory=list)
 
 
 class Process:
@@ -189,23 +190,32 @@ class Process:
         self.is_clean = False
         step = self.core.step(inputs, self.ground.clock.now_ns())
         faults.maybe_crash(CrashPoint.AFTER_STEP)
-        records = list(step.records)
-        self._since_snapshot += len(inputs)
-        takes_snapshot = self._since_snapshot >= SNAPSHOT_INPUTS
-        if takes_snapshot:
-            records.append(self.core.snapshot(self._journal_offset))
-        await self._commit(records, step.positions)
+        await self._commit(step.records, step.positions)
         self.is_clean = True
         self.ground.committed(self, step)
-        if takes_snapshot:
-            self._since_snapshot = 0
-            self._journal_offset = await self._journal_end()
         if self.plugs.watcher is not None:
             self.plugs.watcher.committed(self.core, step)
         faults.maybe_crash(CrashPoint.AFTER_COMMIT)
         for effect in step.effects:
             self._start_effect(effect, again=False)
+        self._since_snapshot += len(inputs)
+        if self._since_snapshot >= SNAPSHOT_INPUTS:
+            await self._save()
         return step
+
+    async def _save(self) -> None:
+        """Write a snapshot beside the work, as the runtime does; it may be lost on the way."""
+        self._since_snapshot = 0
+        faults = self.ground.faults
+        snapshot = self.core.snapshot(self._journal_offset)
+        faults.maybe_crash(CrashPoint.BEFORE_SNAPSHOT)
+        if faults.happens("snapshot written late", faults.rates.snapshot_late):
+            self.ground.late_snapshots.append(snapshot)
+            return
+        # What was late comes now: the newest on the log is then not the latest.
+        await self.ground.log.append([snapshot, *self.ground.late_snapshots])
+        self.ground.late_snapshots.clear()
+        self._journal_offset = await self._journal_end()
 
     async def _commit(self, records: list[Record], positions: list[Position]) -> None:
         faults = self.ground.faults

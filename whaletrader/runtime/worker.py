@@ -9,6 +9,7 @@ so (`PacedWorker`, in paced.py).
 """
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,14 +25,18 @@ from whaletrader.runtime.codec import meta_of
 from whaletrader.runtime.core import Core, Inline, Input, Step
 from whaletrader.runtime.effects import EffectRunner
 from whaletrader.runtime.journal import restore
-from whaletrader.runtime.log import Log, Shard, Stored
+from whaletrader.runtime.log import Log, LogError, Record, Shard, Stored
 from whaletrader.runtime.service import Service
 from whaletrader.runtime.settings import RuntimeSettings
 from whaletrader.runtime.telemetry import Telemetry
 from whaletrader.runtime.topics import journal_topic
 
+_LOG = logging.getLogger(__name__)
+
 # How long an idle worker waits for records before it looks at its timers again.
 IDLE_POLL_S: Final = 0.2
+# How long a worker that is told to stop waits for the snapshot that it is writing.
+SAVE_GRACE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Worker(ABC):
         self._answers: dict[int, asyncio.Future[Message | None]] = {}
         self._since_snapshot = 0
         self._journal_offset = 0
+        self._saving: asyncio.Task[None] | None = None
 
     async def restore(self) -> None:
         """Bring the core to the last commit and take up what was announced before it."""
@@ -83,6 +89,9 @@ class Worker(ABC):
         await self.runner.stop()
         for future in self._answers.values():
             future.cancel()
+        if self._saving is not None:
+            await asyncio.wait([self._saving], timeout=SAVE_GRACE_S)
+            await end_all([self._saving])
         await self.shard.release()
 
     def put_inline(self, item: Inline) -> None:
@@ -136,13 +145,7 @@ class Worker(ABC):
         """Decide the inputs, make it durable, then answer and act."""
         with self.tools.telemetry.commit(self.agent.name, len(inputs)):
             step = self.core.step(inputs, self.tools.clock.now_ns())
-            records = list(step.records)
-            self._since_snapshot += len(inputs)
-            if self._since_snapshot >= self.tools.settings.snapshot_inputs:
-                records.append(self.core.snapshot(self._journal_offset))
-            await self.shard.commit(records, step.positions)
-        if len(records) > len(step.records):
-            await self._after_snapshot()
+            await self.shard.commit(step.records, step.positions)
         self.tools.telemetry.stepped(self.agent.name, inputs, step)
         if self.tools.service.watcher is not None:
             self.tools.service.watcher.committed(self.core, step)
@@ -153,15 +156,35 @@ class Worker(ABC):
                 future.set_result(step.replies.get(index))
         for effect in step.effects:
             self.start_effect(effect, again=False)
+        self._since_snapshot += len(inputs)
+        if self._since_snapshot >= self.tools.settings.snapshot_inputs:
+            self._save()
         return step
 
     async def before_answers(self) -> None:  # noqa: B027 - a hook, empty unless paced
         """Do what must precede the replies of a commit; nothing unless paced."""
 
-    async def _after_snapshot(self) -> None:
+    def _save(self) -> None:
+        """Write a snapshot beside the work: nobody who asks waits for megabytes.
+
+        It holds what is committed and nothing else. One that is late, lost, or older than a
+        successor's costs a restart some reading of the journal, which is never trimmed.
+        """
+        if self._saving is not None and not self._saving.done():
+            return
         self._since_snapshot = 0
-        journal = journal_topic(self.agent.name)
-        self._journal_offset = (await self.tools.log.end(journal))[self.shard.number]
+        self._saving = asyncio.create_task(self._write(self.core.snapshot(self._journal_offset)))
+
+    async def _write(self, snapshot: Record) -> None:
+        log = self.tools.log
+        try:
+            await log.append([snapshot])
+            ends = await log.end(journal_topic(self.agent.name))
+        except LogError as error:
+            _LOG.warning("a snapshot was not written; the next one will be: %s", error)
+            return
+        # Where the next snapshot's reader begins: all that stood here by now, it holds.
+        self._journal_offset = ends[self.shard.number]
 
 
 class FreeWorker(Worker):

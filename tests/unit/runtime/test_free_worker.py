@@ -1,7 +1,7 @@
 """The worker that takes inputs as they come: batches, order of acts, back-pressure, snapshots."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from tests.unit.runtime.counting import CountingAgent, trade, trade_record
 from tests.unit.runtime.stage import Stage, until
 from whaletrader.runtime.agent import Effect
-from whaletrader.runtime.log import CommitUncertain, Position
+from whaletrader.runtime.log import CommitUncertain, LogUnavailable, Position, Record
 from whaletrader.runtime.service import Edge, Policy, Service
 from whaletrader.runtime.topics import SNAPSHOTS
 from whaletrader.runtime.worker import FreeWorker, merged
@@ -202,6 +202,49 @@ async def test_a_snapshot_is_taken_and_a_restart_reads_only_what_came_after_it()
     assert second.core.snapshot(0) == first.core.snapshot(0)
     assert newest.journal_offset > 0
     assert second._since_snapshot < 12
+
+
+async def test_nobody_who_asks_waits_for_a_snapshot() -> None:
+    stage = await Stage(snapshot_inputs=1).open()
+    written, append = asyncio.Event(), stage.log.append
+
+    async def slow(records: Sequence[Record]) -> None:
+        await written.wait()
+        await append(records)
+
+    stage.log.append = slow  # type: ignore[method-assign]
+    worker = await stage.worker()
+    async with running(worker):
+        for number in range(3):
+            await asyncio.wait_for(worker.answer(trade(number)), 5)
+        assert await stage.log.read(Position(SNAPSHOTS, 0, 0), 100) == []
+        written.set()
+        await until(lambda: worker._saving is not None and worker._saving.done())
+    [snapshot] = await stage.log.read(Position(SNAPSHOTS, 0, 0), 100)
+    assert agent_pb2.AgentSnapshot.FromString(snapshot.value).sequence == 1
+
+
+async def test_a_snapshot_that_cannot_be_written_stops_nothing_and_the_next_one_is() -> None:
+    stage = await Stage(snapshot_inputs=1).open()
+    append, tries = stage.log.append, 0
+
+    async def broken_once(records: Sequence[Record]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise LogUnavailable("no connection")
+        await append(records)
+
+    stage.log.append = broken_once  # type: ignore[method-assign]
+    worker = await stage.worker()
+    async with running(worker):
+        for number in range(2):
+            await asyncio.wait_for(worker.answer(trade(number)), 5)
+            await until(lambda: worker._saving is not None and worker._saving.done())
+    [snapshot] = await stage.log.read(Position(SNAPSHOTS, 0, 0), 100)
+    assert agent_pb2.AgentSnapshot.FromString(snapshot.value).sequence == 2
+    restarted = await stage.worker()
+    assert restarted.core.snapshot(0) == worker.core.snapshot(0)
 
 
 async def test_workers_that_restart_often_take_snapshots_all_the_same() -> None:
