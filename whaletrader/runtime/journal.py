@@ -14,6 +14,10 @@ from whaletrader.runtime.topics import SNAPSHOTS, journal_topic
 from whaletrader.schemas import agent_pb2
 
 READ_LIMIT: Final = 2_000
+# How many of the newest snapshots, of all agents, are looked at first, and how many at a time: one
+# may be as large as a record of the log can be.
+SNAPSHOTS_LOOK: Final = 32
+SNAPSHOTS_PAGE: Final = 8
 
 Place = tuple[str, int, int]
 
@@ -38,14 +42,21 @@ async def restore(log: Log, core: Core) -> int:
 
 
 async def latest_snapshot(log: Log, agent: str, shard: int) -> agent_pb2.AgentSnapshot | None:
-    """Return the shard's newest snapshot, or None."""
-    latest: Stored | None = None
-    for partition in range(await log.partitions(SNAPSHOTS)):
-        async for records in _pages(log, Position(SNAPSHOTS, partition, 0)):
-            for record in records:
-                if record.key == f"{agent}/{shard}":
-                    latest = record
-    return agent_pb2.AgentSnapshot.FromString(latest.value) if latest is not None else None
+    """Return the shard's newest snapshot, or None.
+
+    Looked for from the end of the topic backwards: it is near, and all that were ever taken may
+    still be there, each of megabytes.
+    """
+    key = f"{agent}/{shard}"
+    for partition, beyond in (await log.end(SNAPSHOTS)).items():
+        end, width = beyond, SNAPSHOTS_LOOK
+        while end > 0:
+            start = max(0, end - width)
+            latest = await _last_of(log, key, Position(SNAPSHOTS, partition, start), end)
+            if latest is not None:
+                return agent_pb2.AgentSnapshot.FromString(latest.value)
+            end, width = start, width * 2
+    return None
 
 
 async def journal_entries(
@@ -87,8 +98,20 @@ def pick_inputs(entry: agent_pb2.JournalEntry, found: dict[Place, Stored]) -> di
     return picked
 
 
-async def _pages(log: Log, start: Position) -> AsyncIterator[list[Stored]]:
+async def _last_of(log: Log, key: str, start: Position, end: int) -> Stored | None:
+    """Return the last record of a key from a position up to an offset, without it."""
+    last: Stored | None = None
+    async for records in _pages(log, start, SNAPSHOTS_PAGE):
+        for record in records:
+            if record.key == key and record.offset < end:
+                last = record
+        if records[-1].offset >= end - 1:
+            break
+    return last
+
+
+async def _pages(log: Log, start: Position, limit: int = READ_LIMIT) -> AsyncIterator[list[Stored]]:
     position = start
-    while records := await log.read(position, READ_LIMIT):
+    while records := await log.read(position, limit):
         yield records
         position = Position(position.topic, position.partition, records[-1].offset + 1)

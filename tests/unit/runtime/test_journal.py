@@ -2,8 +2,13 @@
 
 from tests.unit.runtime.counting import READS, CountingAgent, trade_record
 from whaletrader.runtime.core import Core
-from whaletrader.runtime.journal import latest_snapshot, restore
-from whaletrader.runtime.log import Position
+from whaletrader.runtime.journal import (
+    SNAPSHOTS_LOOK,
+    SNAPSHOTS_PAGE,
+    latest_snapshot,
+    restore,
+)
+from whaletrader.runtime.log import Position, Record, Stored
 from whaletrader.runtime.logs.memory import MemoryLog
 from whaletrader.runtime.topics import SNAPSHOTS, TOPICS, journal_topic
 from whaletrader.schemas import agent_pb2
@@ -46,6 +51,33 @@ async def test_without_a_snapshot_the_whole_journal_is_redone() -> None:
     core, redone = await shop.reopened()
     assert core.snapshot(0) == shop.core.snapshot(0)
     assert redone == 5
+
+
+async def test_the_newest_snapshot_is_found_from_the_end_however_many_there_are() -> None:
+    shop = await Shop().open()
+    await shop.work(0)
+    await shop.work(1, snapshot=True)
+    await shop.work(2, snapshot=True)
+    other = shop.core.snapshot(0)
+    others = [Record(SNAPSHOTS, f"other/{n % 3}", other.value, other.headers) for n in range(200)]
+    await shop.log.append(others)
+    asked: list[int] = []
+    read = shop.log.read
+
+    async def counting(start: Position, limit: int) -> list[Stored]:
+        records = await read(start, limit)
+        asked.extend([len(records)] if start.topic == SNAPSHOTS else [])
+        return records
+
+    shop.log.read = counting  # type: ignore[method-assign]
+    found = await latest_snapshot(shop.log, "discovery", 0)
+    assert found is not None
+    assert found.sequence == 3
+    assert max(asked) <= SNAPSHOTS_PAGE
+    asked.clear()
+    assert await latest_snapshot(shop.log, "other", 1) is not None
+    assert sum(asked) <= 2 * SNAPSHOTS_LOOK, "not all of them are read"
+    assert await latest_snapshot(shop.log, "nobody", 0) is None
 
 
 async def test_only_what_came_after_the_snapshot_is_redone() -> None:
