@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 
 from whaletrader.lab.scan.checkpoint import Checkpoint, Plan, ScanError
 from whaletrader.lab.scan.files import write
+from whaletrader.lab.scan.listening import listen as listen_for
 from whaletrader.lab.scan.scanner import Scan, Subgraph, scan
 from whaletrader.venues.polymarket.history.calls import (
     Caller,
@@ -23,6 +24,7 @@ from whaletrader.venues.polymarket.history.calls import (
 )
 from whaletrader.venues.polymarket.history.data_api import PRODUCTION, DataApi
 from whaletrader.venues.polymarket.history.rows import UnreadableRow
+from whaletrader.venues.polymarket.history.rtds import PRODUCTION as STREAM
 from whaletrader.venues.polymarket.history.subgraph import ORDERBOOK
 from whaletrader.venues.polymarket.history.subgraph import PRODUCTION as GOLDSKY
 
@@ -39,6 +41,13 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter each option
     wallets: Annotated[Path | None, typer.Option(help="A file of addresses, one a line.")] = None,
     top: Annotated[int, typer.Option(min=0, max=10_000, help="So many leaders.")] = 0,
     period: Annotated[str, typer.Option(help="Of the leaders: day, week, month or all.")] = "month",
+    listen: Annotated[
+        float,
+        typer.Option(
+            min=0, max=86_400, help="Seconds: --top of who trades most then, not of the leaders."
+        ),
+    ] = 0.0,
+    listen_url: Annotated[str, typer.Option(help="The stream of all trades (RTDS).")] = STREAM,
     base_url: Annotated[str, typer.Option(help="The Data API.")] = PRODUCTION,
     api: Annotated[int, typer.Option(min=1, max=2, help="Version of the Data API.")] = 2,
     rate: Annotated[float, typer.Option(min=0.1, max=20, help="Requests a second.")] = 10.0,
@@ -49,14 +58,19 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter each option
 ) -> None:
     """Collect what wallets did. Ended in any way, the same command goes on where it was.
 
-    Leaders are winners by selection: evidence says what that does to its figures.
+    Leaders are winners by selection: evidence says what that does to its figures. With --listen the
+    wallets are chosen by what they trade meanwhile, whether they win or lose.
     """
     console = Console(stderr=True)
     try:
         given = _given(wallet or [], wallets)
         if period not in _PERIODS:
             raise ScanError(f"--period is one of {', '.join(_PERIODS)}, not {period!r}")
-        question = _Question(base_url, api, rate, rows_max, top, period, subgraph)
+        if listen and not top:
+            raise ScanError("--listen needs --top: how many of the wallets heard are to be scanned")
+        question = _Question(
+            base_url, api, rate, rows_max, top, period, listen, listen_url, subgraph
+        )
         found = asyncio.run(_scan(question, given, out, console))
         write(found, out, f"leaderboard of {base_url}")
     except (ScanError, HistoryRefused, UnreadableRow, OSError) as error:
@@ -89,6 +103,8 @@ class _Question:
     rows_max: int
     top: int
     period: str
+    listen_s: float
+    listen_url: str
     subgraph: str
 
 
@@ -98,18 +114,41 @@ async def _scan(question: _Question, given: list[str], out: Path, console: Conso
         caller = Caller(client, question.base_url, CallOptions(requests_per_s=question.rate))
         chosen = given
         if question.top:
-            # The board moves on; a scan that goes on keeps to the leaders that it began with.
+            # The board moves on; a scan that goes on keeps to the wallets that it began with.
             begun = checkpoint.begun()
             if begun is not None:
                 chosen = list(begun.wallets)
             else:
-                leaders = await DataApi(caller).leaders(question.period, question.top)
-                chosen = list(dict.fromkeys([*given, *(one.wallet for one in leaders)]))
+                picked = await _picked(question, caller, console)
+                chosen = list(dict.fromkeys([*given, *picked]))
         if not chosen:
             raise ScanError("no wallet to scan: give --wallet, --wallets or --top")
         plan = Plan(question.base_url, question.api, tuple(chosen), question.rows_max)
         with _bars(console) as bars:
             return await scan(caller, checkpoint, plan, _Bars(bars), _subgraph(question, client))
+
+
+async def _picked(question: _Question, caller: Caller, console: Console) -> list[str]:
+    """Return the wallets of --top: leaders, or those that trade most while we listen."""
+    if not question.listen_s:
+        leaders = await DataApi(caller).leaders(question.period, question.top)
+        return [one.wallet for one in leaders]
+    with Bar(TextColumn("{task.description}"), BarColumn(), console=console) as bars:
+        task = bars.add_task("listening", total=question.listen_s)
+
+        def tell(passed_s: float, trades: int, wallets: int) -> None:
+            said = f"listening: {trades:,} trades of {wallets:,} wallets"
+            bars.update(task, completed=passed_s, description=said)
+
+        heard = await listen_for(question.listen_url, question.listen_s, tell)
+    if heard.losses or heard.unreadable:
+        console.print(
+            f"not heard: {heard.losses} breaks of the connection, {heard.unreadable} frames "
+            f"that cannot be read. {heard.first_unreadable}",
+            markup=False,
+            highlight=False,
+        )
+    return heard.most_active(question.top)
 
 
 def _subgraph(question: _Question, client: httpx.AsyncClient) -> Subgraph | None:

@@ -171,3 +171,20 @@ async def test_a_cut_history_is_filled_from_the_subgraph_once(traded: Rig, tmp_p
     ]
     assert added[0].price_micro == 600_000
     assert both.added == 0
+
+
+async def test_wallets_are_chosen_by_what_they_trade_while_we_listen(tmp_path: Path) -> None:
+    out = tmp_path / "heard"
+    async with rig(mode="agents", markets="auto", trader_steps_per_s=100) as busy:
+        code, output = await finished(
+            "scan", "--out", str(out), "--top", "3", "--listen", "6",
+            "--listen-url", f"{busy.url.replace('http', 'ws', 1)}/rtds",
+            "--base-url", f"{busy.url}/data-api", "--rate", "20",
+        )  # fmt: skip
+        traded = set((await busy.http.get("/admin/state")).json()["accounts"])
+    assert code == 0, output
+    assert "3 wallets (0 cut)" in output
+    rows = parquet.read_table(out / "activity.parquet").to_pylist()
+    heard = {row["proxyWallet"] for row in rows if row["type"] == "TRADE"}
+    assert len(heard) == 3
+    assert heard <= traded
