@@ -20,6 +20,7 @@ from py_clob_client.clob_types import OrderArgs
 from py_clob_client.exceptions import PolyApiException
 
 from tests.contract.exchange.exchange_rig import ALICE_KEY, BOB_KEY, CONDITION, NO, YES, Rig, rig
+from whaletrader.services.exchange import server
 from whaletrader.services.exchange.wire.subscribers import Close, MarketSubscriber
 
 ALICE = Account.from_key(ALICE_KEY).address
@@ -265,6 +266,25 @@ async def test_streams_answer_ping_and_unknown_tokens_with_nothing(tape: Rig) ->
         await socket.send("not json")
         await socket.send("ping")
         assert await asyncio.wait_for(socket.recv(), 30) == "PONG"
+
+
+async def test_one_who_never_answers_a_ping_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PING_S", 0.05)
+    async with rig() as made:
+        host, port = made.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"GET /rtds HTTP/1.1\r\nHost: local\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert b" 101 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+        # The empty frame that greets, and then pings: the second would not follow an unheard first.
+        greeting = await asyncio.wait_for(reader.readexactly(2), 30)
+        assert greeting == b"\x81\x00"
+        for _ in range(3):
+            assert (await asyncio.wait_for(reader.readexactly(6), 30))[:2] == b"\x89\x04"
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_news_of_markets_goes_only_to_those_who_asked(tape: Rig) -> None:
