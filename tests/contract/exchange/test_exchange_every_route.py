@@ -58,6 +58,7 @@ READS: list[tuple[str, int, Any]] = [
     ("/gamma/sports/market-types", 200, {"marketTypes": []}),
     ("/gamma/comments?parent_entity_type=Event&parent_entity_id=1", 200, []),
     ("/gamma/comments/keyset?parent_entity_type=Event&parent_entity_id=1", 200, {"comments": []}),
+    ("/gamma/status", 200, "OK"),
     (f"/gamma/comments/user_address/{USER}", 200, []),
     ("/gamma/comments/1", 200, []),
     ("/gamma/market-clarifications", 200, []),
@@ -114,6 +115,9 @@ async def test_what_no_client_calls_answers_in_its_shape() -> None:
         assert (block["blocked"], block["country"]) == (False, "CH")
         payload = await made.http.get(f"/relayer/relay-payload?address={USER}&type=PROXY")
         assert payload.json()["nonce"] == "0"
+        asked = [{"token_id": YES}]
+        by_get = await made.http.request("GET", "/last-trades-prices", json=asked)
+        assert by_get.json()[0]["token_id"] == YES
         batch = {"markets": [YES], "interval": "1d"}
         history = (await made.http.post("/batch-prices-history", json=batch)).json()
         assert history == {"history": {YES: []}}

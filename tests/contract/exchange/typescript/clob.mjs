@@ -124,7 +124,8 @@ const steps = {
     assert.equal(money.balance, "988000000");
     await alice.updateBalanceAllowance({ asset_type: AssetType.COLLATERAL });
     const notes = await alice.getNotifications();
-    assert.ok(notes.length > 0);
+    const fills = notes.map(({ type, payload }) => [type, payload.matched_size, payload.remaining_size]);
+    assert.deepEqual(fills, [[2, "10", "10"], [2, "10", "0"]]);
     await alice.dropNotifications({ ids: notes.map((row) => String(row.id)) });
     assert.deepEqual(await alice.getNotifications(), []);
   },
