@@ -28,7 +28,7 @@ from whaletrader.services.exchange.engine.model import (
     Token,
 )
 from whaletrader.services.exchange.signing.keys import address_of, checksum, is_address
-from whaletrader.services.exchange.wire.answers import WireError, ok
+from whaletrader.services.exchange.wire.answers import BAD_JSON, WireError, ok
 from whaletrader.services.exchange.wire.rewards import RewardTerms
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
 
@@ -317,7 +317,7 @@ def _account_rows(venue: Venue) -> dict[str, Any]:
 async def _body(request: Request, decoder: msgspec.json.Decoder[Any]) -> Any:
     try:
         return decoder.decode(await request.body())
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise WireError(400, str(error)) from error
 
 

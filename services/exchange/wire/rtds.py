@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 from whaletrader.services.exchange.engine.events import EngineEvent, TradeEvent
 from whaletrader.services.exchange.engine.model import MICRO, NS, Leg, Trade, TradeStatus
 from whaletrader.services.exchange.wire import rtds_clob
+from whaletrader.services.exchange.wire.answers import BAD_JSON
 from whaletrader.services.exchange.wire.render import transaction_hash
 from whaletrader.services.exchange.wire.sockets import serve
 from whaletrader.services.exchange.wire.spot import BASE_USD, coin_of, exact, scaled
@@ -88,7 +89,7 @@ async def live_channel(socket: WebSocket) -> None:
 def _on_text(venue: Venue, subscriber: LiveSubscriber, text: str) -> None:
     try:
         frame = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except BAD_JSON:
         return
     if not isinstance(frame, dict):
         return
@@ -121,7 +122,7 @@ def _wish(venue: Venue, item: dict[str, Any]) -> Wish:
         # A space in the filter silences the subscription on the live host; here it is only read.
         try:
             filters = msgspec.json.decode(filters)
-        except msgspec.DecodeError:
+        except BAD_JSON:
             filters = {"": ""}
     auth = item.get("clob_auth")
     parts = auth if isinstance(auth, dict) else {}
