@@ -118,6 +118,15 @@ stream.connect();
 """
 
 
+# What to do first, by mode.
+_NEXT = {
+    "agents": "markets:         curl {url}/gamma/markets",
+    "live-book": "following:       {follow_url}; how it goes: curl {url}/admin/follow",
+    "tape": "the tape:        empty until played: --tape FILE, or POST {url}/admin/markets and\n"
+    "                 {url}/admin/tape (--mode agents has markets of its own)",
+}
+
+
 def hosts(url: str) -> dict[str, str]:
     """Return each of the venue's hosts by the name that clients give it."""
     streams = url.replace("http", "ws", 1)
@@ -170,6 +179,7 @@ def welcome(url: str, config: ExchangeConfig) -> str:
     )
     lines.append('  (answers an address with its private key; give your own "address" instead)')
     lines.append(f"bad weather:     curl {url}/admin/weather")
+    lines.append(_NEXT[config.mode].format(url=url, follow_url=config.follow_url))
     for name, code in snippets(url, config).items():
         lines += ["", f"--- {name}", code.rstrip()]
     return "\n".join(lines)
