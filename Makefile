@@ -9,6 +9,8 @@ DEMO_FLAGS := $(if $(filter 0 no false,$(SERVE)),--no-serve) $(DEMO_ARGS)
 LOG ?= postgres
 SEED ?= 1
 STEPS ?= 10000
+# The official TypeScript clients that the contract tests of the exchange run.
+TYPESCRIPT := tests/contract/exchange/typescript
 export REQUIRE_REAL
 
 .PHONY: help
@@ -95,15 +97,22 @@ schemas-release: node_modules/.installed ## Take schemas/ as the new base of the
 lock: install ## Lock requirements/*.in again (UPGRADE=1 takes newer versions)
 	@PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/python scripts/lock_requirements.py \
 	  $(if $(UPGRADE),--upgrade)
-	@if command -v npm >/dev/null; then \
-	  npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved; fi
+	@if command -v npm >/dev/null; then for folder in . $(TYPESCRIPT); do npm --prefix $$folder \
+	  install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved; done; fi
 
 .PHONY: clean
 clean: ## Remove what was made here, the virtual environment included
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf build dist node_modules whaletrader.egg-info
+	@rm -rf build dist node_modules $(TYPESCRIPT)/node_modules whaletrader.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: typescript-clients
+typescript-clients: $(TYPESCRIPT)/node_modules/.installed ## Install what drives the exchange from TypeScript
 
 node_modules/.installed: package.json package-lock.json
 	@npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
+	@touch $@
+
+$(TYPESCRIPT)/node_modules/.installed: $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json
+	@npm --prefix $(TYPESCRIPT) ci --ignore-scripts --no-fund --no-audit --loglevel=error
 	@touch $@

@@ -59,6 +59,14 @@ prepare_java() {
     fi
 }
 
+prepare_typescript() {
+    if ! have node || ! have npm; then
+        cannot_test "the exchange with the official TypeScript clients: no Node.js with npm"
+        return
+    fi
+    make --no-print-directory typescript-clients || failed=1
+}
+
 lint_schemas() {
     if ! have npm; then
         cannot_test "buf and AsyncAPI validation of the schemas: no npm"
@@ -76,6 +84,7 @@ run_pytest() {
 prepare_browser
 prepare_timescaledb
 prepare_java
+prepare_typescript
 lint_schemas
 run_pytest "$@"
 

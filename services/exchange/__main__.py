@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from whaletrader.services.exchange.config import ExchangeConfig
 from whaletrader.services.exchange.server import bind, server
+from whaletrader.services.exchange.wire.player import BadTape
 from whaletrader.services.exchange.wire.saved import BadState
 from whaletrader.services.exchange.wire.welcome import welcome
 
@@ -42,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_NO_PORT
     try:
         serving = server(config)
-    except BadState as error:
-        print(f"--state: {error}", file=sys.stderr)
+    except (BadState, BadTape) as error:
+        print(f"{'--tape' if isinstance(error, BadTape) else '--state'}: {error}", file=sys.stderr)
         return EXIT_BAD_OPTION
     print(url, flush=True)
     print(f"settings: {config.model_dump_json()}", flush=True)

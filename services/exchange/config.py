@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, Self
 
@@ -11,6 +12,9 @@ from whaletrader.services.exchange.engine.model import EngineSettings
 
 LIVE_CLOB_URL = "https://clob.polymarket.com"
 LIVE_STREAM_URL = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
+
+
+_CONDITION_ID = re.compile("0x[0-9a-fA-F]{64}")
 
 
 class ExchangeConfig(BaseModel):
@@ -44,6 +48,12 @@ class ExchangeConfig(BaseModel):
     )
     trader_steps_per_s: int = Field(
         20, ge=1, le=10_000, description="orders and cancels they send a second, together"
+    )
+    tape: Path | None = Field(
+        None, description="tape: file of recorded trades to play, a JSON object a line (README)"
+    )
+    tape_speed: float = Field(
+        1.0, ge=0, le=1e6, allow_inf_nan=False, description="how much faster; 0 plays all at once"
     )
     follow_url: str = Field(LIVE_CLOB_URL, description="live-book: the followed venue's CLOB host")
     follow_stream_url: str = Field(
@@ -137,6 +147,10 @@ class ExchangeConfig(BaseModel):
 
     @model_validator(mode="after")
     def _what_is_followed(self) -> Self:
+        if wrong := [name for name in self.followed if not _CONDITION_ID.fullmatch(name)]:
+            raise ValueError(f"--follow: {wrong[0]!r} is no condition id (0x and 64 hex digits)")
+        if self.tape is not None and self.mode != "tape":
+            raise ValueError(f"--tape is played in --mode tape, not in --mode {self.mode}")
         if self.mode == "live-book" and not self.followed:
             raise ValueError("live-book mode needs --follow <condition id>[,<condition id>...]")
         return self

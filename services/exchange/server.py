@@ -16,6 +16,7 @@ from whaletrader.services.exchange.wire.venue import Venue, WallClock
 
 BACKLOG_CONNECTIONS = 512
 STOP_S_MAX = 5
+PING_S = 20.0
 _WALL = clock.WallClock()
 
 
@@ -45,8 +46,9 @@ def server(config: ExchangeConfig, wall_ns: WallClock = _WALL.now_ns) -> uvicorn
         log_level="warning",
         access_log=False,
         ws="websockets-sansio",
-        ws_ping_interval=20.0,
-        ws_ping_timeout=20.0,
+        ws_ping_interval=PING_S,
+        # Some clients never answer a ping (the RTDS one of TypeScript); the venue keeps them.
+        ws_ping_timeout=None,
         timeout_graceful_shutdown=STOP_S_MAX,
     )
     return uvicorn.Server(settings)

@@ -11,7 +11,14 @@ from starlette.responses import Response
 from whaletrader.services.exchange.engine.model import NS, CloseReason, Order, Trade
 from whaletrader.services.exchange.signing.wallets import wallets_for
 from whaletrader.services.exchange.wire import render
-from whaletrader.services.exchange.wire.answers import WireError, number, ok, page, read_json
+from whaletrader.services.exchange.wire.answers import (
+    WireError,
+    is_whole,
+    number,
+    ok,
+    page,
+    read_json,
+)
 from whaletrader.services.exchange.wire.chain import SPENDERS
 from whaletrader.services.exchange.wire.venue import Venue, authorized, venue_of
 
@@ -128,7 +135,7 @@ async def drop_notifications(request: Request) -> Response:
     """Forget the notifications named by `ids`, or all."""
     key = await authorized(request)
     ids = [part for part in request.query_params.get("ids", "").split(",") if part]
-    if not all(part.isdecimal() for part in ids):
+    if not all(is_whole(part) for part in ids):
         raise WireError(400, "Invalid ids")
     numbers = {int(part) for part in ids} if ids else None
     venue_of(request).notes.drop(key.address, numbers)

@@ -28,7 +28,7 @@ from whaletrader.services.exchange.engine.model import (
     Token,
 )
 from whaletrader.services.exchange.signing.keys import address_of, checksum, is_address
-from whaletrader.services.exchange.wire.answers import WireError, ok
+from whaletrader.services.exchange.wire.answers import BAD_JSON, WireError, ok
 from whaletrader.services.exchange.wire.rewards import RewardTerms
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
 
@@ -36,9 +36,9 @@ COLLATERAL_MICRO_MAX = 10**18
 
 
 class AccountBody(msgspec.Struct, forbid_unknown_fields=True):
-    """`collateral` is in whole units, as text; `owner` binds a wallet to the key that signs."""
+    """`collateral` is in whole units; `owner` binds a wallet to the key that signs."""
 
-    collateral: str = "0"
+    collateral: str | int = "0"
     address: str | None = None
     deposit_id: str = "initial"
     owner: str | None = None
@@ -166,6 +166,11 @@ async def make_account(request: Request) -> Response:
 async def upsert_markets(request: Request) -> Response:
     venue = venue_of(request)
     body: MarketsBody = await _body(request, _markets)
+    return ok({"markets": len(body.markets), "added": add_markets(venue, body)})
+
+
+def add_markets(venue: Venue, body: MarketsBody) -> int:
+    """Add markets or update their terms; return how many are new. Raises `WireError`."""
     added = 0
     try:
         for entry in body.markets:
@@ -176,7 +181,7 @@ async def upsert_markets(request: Request) -> Response:
         raise WireError(409, str(error)) from error
     finally:
         venue.publish()
-    return ok({"markets": len(body.markets), "added": added})
+    return added
 
 
 async def following(request: Request) -> Response:
@@ -315,19 +320,26 @@ def _account_rows(venue: Venue) -> dict[str, Any]:
 
 
 async def _body(request: Request, decoder: msgspec.json.Decoder[Any]) -> Any:
+    body = await request.body()
+    if not body:
+        raise WireError(400, "the body is empty: send a JSON object")
     try:
-        return decoder.decode(await request.body())
-    except msgspec.DecodeError as error:
+        return decoder.decode(body)
+    except BAD_JSON as error:
         raise WireError(400, str(error)) from error
 
 
-def _whole_units(text: str) -> int:
+def _whole_units(given: str | int) -> int:
     try:
-        micro = Decimal(text) * MICRO
+        units = Decimal(given)
     except InvalidOperation as error:
         raise WireError(400, "collateral must be a decimal number") from error
-    if not micro.is_finite() or micro != int(micro) or not 0 <= micro <= COLLATERAL_MICRO_MAX:
-        raise WireError(400, "collateral must have at most 6 decimals and not be negative")
+    if not units.is_finite() or not 0 <= units <= COLLATERAL_MICRO_MAX // MICRO:
+        most = COLLATERAL_MICRO_MAX // MICRO
+        raise WireError(400, f"collateral must not be negative nor above {most}")
+    micro = units * MICRO
+    if micro != int(micro):
+        raise WireError(400, "collateral must have at most 6 decimals")
     return int(micro)
 
 

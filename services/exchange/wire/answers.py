@@ -15,6 +15,10 @@ Row = TypeVar("Row")
 
 FIRST_CURSOR = "MA=="
 LAST_CURSOR = "LTE="
+# What decoding a stranger's text raises: a thousand brackets exhaust the decoder's stack.
+BAD_JSON = (msgspec.DecodeError, RecursionError)
+# More digits are no amount, time or page of ours, and thousands are more than int() takes.
+WHOLE_DIGITS_MAX = 19
 
 
 class WireError(Exception):
@@ -40,20 +44,30 @@ async def on_wire_error(_: Request, error: Exception) -> Response:
     return answer
 
 
+async def on_trouble(_: Request, __: Exception) -> Response:
+    """Answer a defect of ours as the venue answers its own; the log holds the trace."""
+    return ok({"error": "internal server error"}, 500)
+
+
 async def read_json(request: Request) -> Any:
     """Return the decoded body; 400 when it is not JSON."""
     try:
         return msgspec.json.decode(await request.body())
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise WireError(400, "Invalid payload") from error
 
 
 def number(request: Request, name: str, default: int) -> int:
     """Return a whole, non-negative query parameter; 400 otherwise."""
     text = request.query_params.get(name) or str(default)
-    if not text.isdecimal():
+    if not is_whole(text):
         raise WireError(400, f"Invalid {name}")
     return int(text)
+
+
+def is_whole(text: str) -> bool:
+    """Return whether a text is a whole, non-negative number that fits into 64 bits or nearly so."""
+    return text.isascii() and text.isdecimal() and len(text) <= WHOLE_DIGITS_MAX
 
 
 def page(

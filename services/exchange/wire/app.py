@@ -17,7 +17,7 @@ from whaletrader.services.exchange.engine.exchange import Exchange
 from whaletrader.services.exchange.weather.limits import RateLimits
 from whaletrader.services.exchange.weather.sky import Sky
 from whaletrader.services.exchange.wire import books, life
-from whaletrader.services.exchange.wire.answers import WireError, ok, on_wire_error
+from whaletrader.services.exchange.wire.answers import WireError, ok, on_trouble, on_wire_error
 from whaletrader.services.exchange.wire.credentials import ApiKeys
 from whaletrader.services.exchange.wire.frame_weather import FrameWeather
 from whaletrader.services.exchange.wire.hub import Hub, HubOptions
@@ -37,9 +37,16 @@ def build(config: ExchangeConfig, wall_ns: WallClock = time.time_ns) -> Starlett
     life.begin(venue)
     app = Starlette(
         routes=routes(),
-        exception_handlers={WireError: on_wire_error, 404: _not_found, 405: _not_found},
+        exception_handlers={
+            WireError: on_wire_error,
+            404: _not_found,
+            405: _not_found,
+            500: on_trouble,
+        },
         lifespan=_lifespan,
     )
+    # A redirect would be no JSON, and clients that sign a path do not follow it.
+    app.router.redirect_slashes = False
     app.add_middleware(Storm, venue=venue)
     app.add_middleware(BodyLimit, bytes_max=config.body_bytes_max)
     app.state.venue = venue

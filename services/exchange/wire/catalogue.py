@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from whaletrader.services.exchange.engine.model import MICRO, NS, Market, Token
 from whaletrader.services.exchange.engine.schedules import schedule_of
 from whaletrader.services.exchange.signing.keys import keccak
+from whaletrader.services.exchange.wire.answers import is_whole
 
 WINDOW_S = 900
 # The live venue lists crypto windows a day ahead; three are enough to try the change-over.
@@ -104,7 +105,7 @@ def crypto_windows(now_ns: int, generation: int) -> list[Market]:
 def window_of(slug: str) -> int | None:
     """Return the opening second of a crypto window's slug; None for any other market's."""
     head, _, last = slug.rpartition("-")
-    return int(last) if head == "btc-updown-15m" and last.isdecimal() else None
+    return int(last) if head == "btc-updown-15m" and is_whole(last) else None
 
 
 def _market(listing: Listing, end_ns: int, *, is_newer: bool) -> Market:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from whaletrader.services.exchange.wire.answers import WireError, ok
 from whaletrader.services.exchange.wire.venue import venue_of
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 async def alive(_: Request) -> Response:
@@ -50,6 +54,12 @@ async def live_activity(request: Request) -> Response:
     )
 
 
-async def plural_get(_: Request) -> Response:
-    """Refuse the batch reads by GET, as the live host does."""
-    raise WireError(400, "Invalid payload")
+def by_get(read: Handler) -> Handler:
+    """Return a batch read by GET: refused as on the live host, unless what is asked is a body."""
+
+    async def answer(request: Request) -> Response:
+        if not await request.body():
+            raise WireError(400, "Invalid payload")
+        return await read(request)
+
+    return answer

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from whaletrader.services.exchange.signing.keys import BadSignature, is_address
 from whaletrader.services.exchange.signing.login import login_signer, request_signature
-from whaletrader.services.exchange.wire.answers import WireError
+from whaletrader.services.exchange.wire.answers import WireError, is_whole
 
 BAD_LOGIN = "Invalid L1 Request headers"
 BAD_KEY = "Unauthorized/Invalid api key"
@@ -125,7 +125,7 @@ def check_login(headers: Mapping[str, str], now_s: int, skew_s: int) -> tuple[st
     address = headers.get("poly_address", "")
     stamp = headers.get("poly_timestamp", "")
     nonce = headers.get("poly_nonce", "0")
-    if not (is_address(address) and stamp.isdecimal() and nonce.isdecimal()):
+    if not (is_address(address) and is_whole(stamp) and is_whole(nonce)):
         raise WireError(401, BAD_LOGIN)
     try:
         signature = bytes.fromhex(headers.get("poly_signature", "").removeprefix("0x"))
@@ -154,7 +154,7 @@ def check_request(keys: ApiKeys, request: SignedRequest, now_s: int, skew_s: int
     stamp = headers.get("poly_timestamp", "")
     if key is not None and key.kind == BUILDER:
         key = None
-    if key is None or not stamp.isdecimal() or abs(now_s - int(stamp)) > skew_s:
+    if key is None or not is_whole(stamp) or abs(now_s - int(stamp)) > skew_s:
         raise WireError(401, BAD_KEY)
     given = headers.get("poly_signature", "")
     # Clients sign the body with ' turned into "; most bodies hold none.
@@ -175,7 +175,7 @@ def check_builder(keys: ApiKeys, request: SignedRequest, now_s: int, skew_s: int
     headers = request.headers
     key = keys.find_by_id(headers.get("poly_builder_api_key", ""))
     stamp = headers.get("poly_builder_timestamp", "")
-    if key is None or key.kind != BUILDER or not stamp.isdecimal():
+    if key is None or key.kind != BUILDER or not is_whole(stamp):
         raise WireError(401, BAD_KEY)
     wanted = request_signature(key.secret, stamp, request.method, request.path, request.body)
     right = _same(headers.get("poly_builder_signature", ""), wanted)

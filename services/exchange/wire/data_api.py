@@ -29,6 +29,8 @@ ACTIVITY_KINDS = frozenset(
         *("WITHDRAWAL", "YIELD", "MAKER_REBATE", "TAKER_REBATE", "REFERRAL_REWARD", "TIP"),
     )
 )
+# The older API knew no others, and its TypeScript client fails on them.
+ACTIVITY_KINDS_V1 = ACTIVITY_KINDS - {"MIGRATION", "DEPOSIT", "WITHDRAWAL", "TAKER_REBATE", "TIP"}
 STATUSES = ("OPEN", "REDEEMABLE", "REDEEMABLE_LOST", "MERGEABLE", "CLOSED")
 SORT_KEYS = {
     "CURRENT_VALUE": "current_value",
@@ -91,11 +93,13 @@ async def no_rows(request: Request) -> Response:
 
 
 async def trades_v1(request: Request) -> Response:
-    return _v1(request, [camel(trade_row(e)) for e in entries_of(request)])
+    return v1_page(request, [camel(trade_row(e)) for e in entries_of(request)])
 
 
 async def activity_v1(request: Request) -> Response:
-    return _v1(request, [camel(row) for row in activity_rows(request, _kinds(request))])
+    kinds = (_kinds(request) or set(ACTIVITY_KINDS)) & ACTIVITY_KINDS_V1
+    rows = activity_rows(request, kinds) if kinds else []
+    return v1_page(request, [camel(row) for row in rows])
 
 
 async def positions_v1(request: Request) -> Response:
@@ -105,7 +109,7 @@ async def positions_v1(request: Request) -> Response:
     venue = venue_of(request)
     least = number(request, "sizeThreshold", 1)
     rows = [
-        _position_v1(position_row(venue, user, p))
+        position_v1(position_row(venue, user, p))
         for p in positions_of(request, user)
         if p.size_micro > 0
     ]
@@ -113,19 +117,19 @@ async def positions_v1(request: Request) -> Response:
     for name in ("redeemable", "mergeable"):
         if query.get(name, "").lower() == "true":
             rows = [row for row in rows if row[name]]
-    return _v1(request, _sorted_v1(request, rows, "TOKENS"))
+    return v1_page(request, _sorted_v1(request, rows, "TOKENS"))
 
 
 async def closed_positions_v1(request: Request) -> Response:
     user = required_user(request)
     venue = venue_of(request)
     rows = [
-        _position_v1(position_row(venue, user, p))
+        position_v1(position_row(venue, user, p))
         for p in positions_of(request, user)
         if p.size_micro == 0
     ]
     rows.sort(key=lambda row: row["realizedPnl"], reverse=True)
-    return _v1(request, rows)
+    return v1_page(request, rows)
 
 
 async def value_v1(request: Request) -> Response:
@@ -181,7 +185,8 @@ def _worth(request: Request, user: str) -> float:
     return round(total, 6)
 
 
-def _position_v1(row: dict[str, Any]) -> dict[str, Any]:
+def position_v1(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a position's row under the older API's names."""
     return {
         "proxyWallet": row["proxy_wallet"],
         "asset": row["token_id"],
@@ -219,7 +224,8 @@ def _sorted_v1(request: Request, rows: list[dict[str, Any]], usual: str) -> list
     return sorted(rows, key=lambda row: row[_V1_SORT_KEYS[order]], reverse=not is_ascending)
 
 
-def _v1(request: Request, rows: list[dict[str, Any]]) -> Response:
+def v1_page(request: Request, rows: list[dict[str, Any]]) -> Response:
+    """Answer one page as the older API does: a bare array."""
     limit = min(number(request, "limit", 100), PAGE_ROWS_MAX)
     offset = number(request, "offset", 0)
     if offset > V1_OFFSET_MAX:

@@ -31,6 +31,7 @@ from whaletrader.services.exchange.wire.times import iso
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
 
 ADDRESS_LENGTH = 42
+AMOUNT_MAX = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,4 +277,6 @@ def _amount_filter(request: Request) -> tuple[int, bool]:
         amount = float(text)
     except ValueError as error:
         raise WireError(400, "invalid filter_amount") from error
+    if not 0 <= amount < AMOUNT_MAX:
+        raise WireError(400, "invalid filter_amount")
     return round(amount * MICRO), kind == "CASH"

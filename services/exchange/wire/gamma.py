@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from whaletrader.services.exchange.engine.model import MICRO, Market
-from whaletrader.services.exchange.wire.answers import WireError, number, ok, read_json
+from whaletrader.services.exchange.wire.answers import WireError, is_whole, number, ok, read_json
 from whaletrader.services.exchange.wire.gamma_rows import (
     event_row,
     events_of,
@@ -215,7 +215,7 @@ def _ordered(request: Request, rows: list[Row], key: Callable[[Row], Any]) -> li
 def _page(request: Request, rows: list[Row]) -> tuple[list[Row], dict[str, str]]:
     limit = min(number(request, "limit", 20), PAGE_ROWS_MAX)
     cursor = request.query_params.get("after_cursor")
-    if cursor is not None and not cursor.isdecimal():
+    if cursor is not None and not is_whole(cursor):
         raise WireError(400, "invalid after_cursor")
     offset = int(cursor) if cursor else number(request, "offset", 0)
     if offset > OFFSET_MAX and cursor is None:

@@ -53,6 +53,17 @@ async def comments(request: Request) -> Response:
     return ok([])
 
 
+async def comments_by_id(_: Request) -> Response:
+    """Answer no thread: nobody comments here."""
+    return ok([])
+
+
+async def related_tags(request: Request) -> Response:
+    """Answer that a tag is related to no other; 404 for one that is not there."""
+    await tag(request)
+    return ok([])
+
+
 async def comments_keyset(request: Request) -> Response:
     await comments(request)
     return ok({"comments": []})

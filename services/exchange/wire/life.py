@@ -15,7 +15,7 @@ from typing import Any, Final
 from whaletrader.services.exchange.engine.model import NS, NegRiskEvent
 from whaletrader.services.exchange.livebook.follower import Followed, Follower
 from whaletrader.services.exchange.traders.crowd import Crowd, CrowdSettings
-from whaletrader.services.exchange.wire import account, catalogue, saved
+from whaletrader.services.exchange.wire import account, catalogue, player, saved
 from whaletrader.services.exchange.wire.rewards import RewardTerms
 from whaletrader.services.exchange.wire.venue import Venue
 from whaletrader.services.exchange.wire.weather_api import strike_by_itself
@@ -30,11 +30,14 @@ DEFAULT_REWARDS: Final = RewardTerms(daily_rate=50.0, min_size=20.0, max_spread=
 
 
 def begin(venue: Venue) -> None:
-    """Take up what was saved, or list what is there from the start. Raises `saved.BadState`."""
-    folder = venue.config.state
-    if folder is not None and saved.restore(venue, folder):
-        return
-    if venue.config.lists_defaults:
+    """Take up what was saved, or list what there is at first. Raises `BadState`, `BadTape`."""
+    folder, is_restored = venue.config.state, False
+    if folder is not None:
+        saved.prepare(folder)
+        is_restored = saved.restore(venue, folder)
+    if venue.config.tape is not None:
+        player.list_markets(venue, venue.config.tape)
+    if venue.config.lists_defaults and not is_restored:
         now_ns = venue.wall_ns()
         for market in catalogue.default_markets(now_ns, venue.config.generation):
             _list(venue, market)
@@ -50,6 +53,8 @@ def tasks(venue: Venue) -> list[Coroutine[Any, Any, None]]:
         running.append(_save_often(venue, venue.config.state))
     if venue.config.mode != "tape":
         running.append(_follow_due_times(venue))
+    elif venue.config.tape is not None:
+        running.append(player.play(venue, venue.config.tape, venue.config.tape_speed))
     if venue.config.mode == "live-book":
         running.append(_follow_book(venue))
     if venue.config.mode == "agents" and venue.config.lists_defaults and venue.config.traders:

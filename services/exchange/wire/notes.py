@@ -27,6 +27,7 @@ from whaletrader.services.exchange.engine.model import (
     TradeStatus,
 )
 from whaletrader.services.exchange.engine.rules import plain
+from whaletrader.services.exchange.wire.render import transaction_hash
 from whaletrader.services.exchange.wire.times import iso
 
 CANCELLATION: Final = 1
@@ -34,6 +35,8 @@ FILL: Final = 2
 RESOLVED: Final = 4
 FILL_FAILED: Final = 8
 NOTES_MAX: Final = 500
+# Some clients read a hash there whatever the note is about.
+NO_TRANSACTION: Final = "0x" + "00" * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,14 @@ class Notes:
         self._made = 0
 
     def take(self, events: Iterable[EngineEvent]) -> None:
+        # A fill's order is told of beside it: how much of it is left stands there.
+        orders: dict[str, Order] = {}
         for event in events:
             if isinstance(event, OrderEvent):
+                orders[event.order.terms.order_id] = event.order
                 self._on_order(event)
             elif isinstance(event, TradeEvent):
-                self._on_trade(event)
+                self._on_trade(event, orders)
             elif isinstance(event, MarketResolved):
                 self._on_resolved(event)
 
@@ -84,10 +90,10 @@ class Notes:
         terms = order.terms
         self._owners[order.market.condition_id][terms.principal] = terms.owner
         if event.kind is OrderEventKind.CANCELLATION and order.close_reason is not CloseReason.USER:
-            payload = _order_payload(order, "", "")
+            payload = _order_payload(order)
             self._add(terms.principal, terms.owner, CANCELLATION, (event.at_ns, payload))
 
-    def _on_trade(self, event: TradeEvent) -> None:
+    def _on_trade(self, event: TradeEvent, orders: dict[str, Order]) -> None:
         kinds = {TradeStatus.MATCHED: FILL}
         if event.status.value == "FAILED":
             kinds[event.status] = FILL_FAILED
@@ -96,7 +102,7 @@ class Notes:
             return
         for leg in event.trade.legs:
             if leg.principal:
-                payload = _leg_payload(event.trade, leg)
+                payload = _leg_payload(event.trade, leg, orders.get(leg.order_id))
                 self._add(leg.principal, leg.owner, kind, (event.at_ns, payload))
 
     def _on_resolved(self, event: MarketResolved) -> None:
@@ -112,7 +118,7 @@ class Notes:
             del notes[0]
 
 
-def _order_payload(order: Order, trade_id: str, transaction: str) -> dict[str, Any]:
+def _order_payload(order: Order) -> dict[str, Any]:
     terms = order.terms
     return {
         "asset_id": terms.token_id,
@@ -133,13 +139,13 @@ def _order_payload(order: Order, trade_id: str, transaction: str) -> dict[str, A
         "remaining_size": plain(order.remaining_micro),
         "seriesSlug": "",
         "side": terms.side.value,
-        "trade_id": trade_id,
-        "transaction_hash": transaction,
+        "trade_id": "",
+        "transaction_hash": NO_TRANSACTION,
         "type": terms.order_type.value,
     }
 
 
-def _leg_payload(trade: Trade, leg: Leg) -> dict[str, Any]:
+def _leg_payload(trade: Trade, leg: Leg, order: Order | None) -> dict[str, Any]:
     market = trade.market
     return {
         "asset_id": leg.token_id,
@@ -151,17 +157,17 @@ def _leg_payload(trade: Trade, leg: Leg) -> dict[str, Any]:
         "market_slug": market.slug,
         "matched_size": plain(leg.size_micro),
         "order_id": leg.order_id,
-        "original_size": plain(leg.size_micro),
+        "original_size": plain(order.size_micro if order else leg.size_micro),
         "outcome": market.tokens[leg.index].outcome,
         "outcome_index": leg.index,
         "owner": leg.owner,
         "price": plain(leg.price_micro),
         "question": market.question,
-        "remaining_size": "0",
+        "remaining_size": plain(order.remaining_micro if order else 0),
         "seriesSlug": "",
         "side": leg.side.value,
         "trade_id": trade.trade_id,
-        "transaction_hash": "",
+        "transaction_hash": transaction_hash(trade, TradeStatus.MINED),
         "type": leg.terms.order_type.value,
     }
 

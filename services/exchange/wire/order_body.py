@@ -30,6 +30,7 @@ INVALID_SIGNATURE = "invalid signature"
 NOT_THE_OWNER = "the order owner has to be the owner of the API KEY"
 NOT_THE_SIGNER = "the order signer address has to be the address of the API KEY"
 UINT256_MAX = (1 << 256) - 1
+UINT256_DIGITS = 78
 ZERO_BYTES32 = "0x" + "00" * 32
 
 
@@ -174,7 +175,7 @@ def _check_parties(venue: Venue, key: ApiKey, order: OrderFields) -> None:
 
 def _uint(value: int | str) -> int:
     if isinstance(value, str):
-        if not value.isascii() or not value.isdecimal():
+        if not value.isascii() or not value.isdecimal() or len(value) > UINT256_DIGITS:
             raise OrderRefused(INVALID_PAYLOAD)
         value = int(value)
     if not 0 <= value <= UINT256_MAX:

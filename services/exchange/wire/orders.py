@@ -14,7 +14,7 @@ from whaletrader.services.exchange.engine.model import NS, Market, Side, TradeSt
 from whaletrader.services.exchange.engine.rules import INVALID_PAYLOAD, plain
 from whaletrader.services.exchange.weather.rules import Effect
 from whaletrader.services.exchange.weather.sky import Occasion
-from whaletrader.services.exchange.wire.answers import WireError, ok, read_json
+from whaletrader.services.exchange.wire.answers import BAD_JSON, WireError, ok, read_json
 from whaletrader.services.exchange.wire.credentials import ApiKey
 from whaletrader.services.exchange.wire.order_body import OrderBody, verified
 from whaletrader.services.exchange.wire.render import transaction_hash
@@ -32,7 +32,7 @@ async def post_order(request: Request) -> Response:
     _within_limits(venue, key, orders=1)
     try:
         body = _one.decode(await request.body())
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise WireError(400, INVALID_PAYLOAD) from error
     try:
         placed = _place(venue, key, body)
@@ -47,7 +47,7 @@ async def post_orders(request: Request) -> Response:
     key = await authorized(request)
     try:
         bodies = _many.decode(await request.body())
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise WireError(400, INVALID_PAYLOAD) from error
     limit = venue.config.batch_orders_max
     if len(bodies) > limit:

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 from whaletrader.services.exchange.engine.events import EngineEvent, LevelEvent
 from whaletrader.services.exchange.engine.model import MICRO, NS
 from whaletrader.services.exchange.engine.rules import plain
+from whaletrader.services.exchange.wire.answers import BAD_JSON
 from whaletrader.services.exchange.wire.books import best_prices
 from whaletrader.services.exchange.wire.sockets import serve
 from whaletrader.services.exchange.wire.spot import TWAP_S, coin_of, exact
@@ -101,7 +102,7 @@ def _on_text(venue: Venue, subscriber: PriceSubscriber, text: str) -> None:
             raise _Refused("bad_op")
         try:
             frame = msgspec.json.decode(text)
-        except msgspec.DecodeError as error:
+        except BAD_JSON as error:
             raise _Refused("bad_op") from error
         if not isinstance(frame, dict):
             raise _Refused("bad_op")

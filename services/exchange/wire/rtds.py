@@ -1,4 +1,4 @@
-"""The live-data stream (RTDS): wallets' trades as activity, spot prices, and the books' mirror.
+"""The live-data stream (RTDS): wallets' trades as activity, and spot prices.
 
 Frames are `{topic, type, timestamp, payload}`. A client may send `ping` and is not answered; one
 unknown topic silences its whole subscription, as on the live host.
@@ -12,47 +12,22 @@ from typing import Any, Final
 import msgspec
 from starlette.websockets import WebSocket
 
-from whaletrader.services.exchange.engine.events import EngineEvent, LevelEvent, TradeEvent
+from whaletrader.services.exchange.engine.events import EngineEvent, TradeEvent
 from whaletrader.services.exchange.engine.model import MICRO, NS, Leg, Trade, TradeStatus
-from whaletrader.services.exchange.wire import market_frames
-from whaletrader.services.exchange.wire.books import book_of
+from whaletrader.services.exchange.wire import rtds_clob
+from whaletrader.services.exchange.wire.answers import BAD_JSON
+from whaletrader.services.exchange.wire.render import transaction_hash
 from whaletrader.services.exchange.wire.sockets import serve
 from whaletrader.services.exchange.wire.spot import BASE_USD, coin_of, exact, scaled
-from whaletrader.services.exchange.wire.subscribers import Subscriber
+from whaletrader.services.exchange.wire.subscribers import LiveSubscriber, Wish
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
 
 SNAPSHOT_POINTS: Final = {"crypto_prices": 120, "crypto_prices_chainlink": 59}
 TWAP_TOPICS: Final = {"crypto_prices_twap_thirty": 30, "crypto_prices_twap_sixty": 60}
 SPOT_TOPICS: Final = (*SNAPSHOT_POINTS, *TWAP_TOPICS)
 # Topics that are taken but never say anything here: nobody comments, no shares are quoted.
-QUIET_TOPICS: Final = ("comments", "equity_prices", "rfq", "clob_user")
-TOPICS: Final = frozenset(("activity", "clob_market", *SPOT_TOPICS, *QUIET_TOPICS))
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """One subscription: topic, type ("*" is any) and its decoded filter."""
-
-    topic: str
-    kind: str
-    filters: Any = None
-
-    def takes_kind(self, kind: str) -> bool:
-        return self.kind in ("*", kind)
-
-
-class LiveSubscriber(Subscriber):
-    """One RTDS connection and its wishes."""
-
-    def __init__(self, backlog_frames_max: int, connection_id: str) -> None:
-        super().__init__(backlog_frames_max)
-        self.connection_id = connection_id
-        self.wishes: list[Wish] = []
-        self.channel = "rtds"
-
-    def tell(self, topic: str, kind: str, at_ms: int, payload: Any) -> None:
-        frame = {"topic": topic, "type": kind, "timestamp": at_ms, "payload": payload}
-        self.send({**frame, "connection_id": self.connection_id})
+QUIET_TOPICS: Final = ("comments", "equity_prices", "rfq")
+TOPICS: Final = frozenset(("activity", *rtds_clob.TOPICS, *SPOT_TOPICS, *QUIET_TOPICS))
 
 
 @dataclass(slots=True)
@@ -69,8 +44,7 @@ class LiveFeed:
         for event in events:
             if isinstance(event, TradeEvent) and event.status is TradeStatus.MATCHED:
                 self._tell_trade(event.trade)
-            elif isinstance(event, LevelEvent):
-                self._tell_level(venue, event)
+            rtds_clob.tell(venue, self.subscribers, event)
 
     def tell_spot(self, venue: Venue, second: int) -> None:
         """Tell the prices of one second; called once a second."""
@@ -96,33 +70,6 @@ class LiveFeed:
                     payload = _activity(trade, trade.taker)
                     subscriber.tell("activity", "orders_matched", at_ms, payload)
 
-    def _tell_level(self, venue: Venue, event: LevelEvent) -> None:
-        tokens = {token.token_id for token in event.market.tokens}
-        heard = [
-            s
-            for s in self.subscribers
-            if any(
-                w.topic == "clob_market"
-                and w.takes_kind("price_change")
-                and isinstance(w.filters, list)
-                and tokens & set(w.filters)
-                for w in s.wishes
-            )
-        ]
-        if not heard:
-            return
-        books = [book_of(venue, token.token_id) for token in event.market.tokens]
-        frame = market_frames.price_change(event, books)
-        names = ("asset_id", "hash", "price", "side", "size", "best_bid", "best_ask")
-        short = ("a", "h", "p", "si", "s", "bb", "ba")
-        changes = [
-            {s: change[n] for s, n in zip(short, names, strict=True)}
-            for change in frame["price_changes"]
-        ]
-        payload = {"m": frame["market"], "t": frame["timestamp"], "pc": changes}
-        for subscriber in heard:
-            subscriber.tell("clob_market", "price_change", int(frame["timestamp"]), payload)
-
 
 async def live_channel(socket: WebSocket) -> None:
     venue = venue_of(socket)
@@ -142,14 +89,16 @@ async def live_channel(socket: WebSocket) -> None:
 def _on_text(venue: Venue, subscriber: LiveSubscriber, text: str) -> None:
     try:
         frame = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except BAD_JSON:
         return
     if not isinstance(frame, dict):
         return
-    asked = [_wish(item) for item in frame.get("subscriptions") or [] if isinstance(item, dict)]
-    unknown = next((w.topic for w in asked if w.topic not in TOPICS), None)
-    if unknown is not None:
-        subscriber.send({"body": {"message": f"{unknown} not found"}, "statusCode": 401})
+    items = frame.get("subscriptions")
+    items = items if isinstance(items, list) else []
+    asked = [_wish(venue, item) for item in items if isinstance(item, dict)]
+    trouble = next((_trouble(wish) for wish in asked if _trouble(wish)), "")
+    if trouble and frame.get("action") == "subscribe":
+        subscriber.send({"body": {"message": trouble}, "statusCode": 401})
         return
     if frame.get("action") == "unsubscribe":
         gone = {(w.topic, w.kind) for w in asked}
@@ -158,17 +107,28 @@ def _on_text(venue: Venue, subscriber: LiveSubscriber, text: str) -> None:
         subscriber.wishes += [w for w in asked if w not in subscriber.wishes]
         for wish in asked:
             _snapshot(venue, subscriber, wish)
+            rtds_clob.snapshot(venue, subscriber, wish)
 
 
-def _wish(item: dict[str, Any]) -> Wish:
+def _trouble(wish: Wish) -> str:
+    if wish.topic not in TOPICS:
+        return f"{wish.topic} not found"
+    return "invalid clob_auth" if wish.topic == "clob_user" and not wish.principal else ""
+
+
+def _wish(venue: Venue, item: dict[str, Any]) -> Wish:
     filters = item.get("filters")
     if isinstance(filters, str) and filters:
         # A space in the filter silences the subscription on the live host; here it is only read.
         try:
             filters = msgspec.json.decode(filters)
-        except msgspec.DecodeError:
+        except BAD_JSON:
             filters = {"": ""}
-    return Wish(str(item.get("topic")), str(item.get("type", "*")), filters or None)
+    auth = item.get("clob_auth")
+    parts = auth if isinstance(auth, dict) else {}
+    key = venue.keys.find(*(str(parts.get(name)) for name in ("key", "secret", "passphrase")))
+    topic, kind = str(item.get("topic")), str(item.get("type", "*"))
+    return Wish(topic, kind, filters or None, key.address if key else "")
 
 
 def _snapshot(venue: Venue, subscriber: LiveSubscriber, wish: Wish) -> None:
@@ -240,5 +200,5 @@ def _activity(trade: Trade, leg: Leg) -> dict[str, Any]:
         "slug": market.slug,
         "timestamp": trade.match_ns // NS,
         "title": market.question,
-        "transactionHash": "",
+        "transactionHash": transaction_hash(trade, TradeStatus.MINED),
     }

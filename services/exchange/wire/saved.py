@@ -42,6 +42,17 @@ class BadState(Exception):
     """A folder that cannot be used; the text says what to do."""
 
 
+def prepare(folder: Path) -> None:
+    """Make sure that the folder is there and takes files, before anything is promised."""
+    probe = folder / f"{FILE}.new"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise BadState(f"cannot write to {folder}: {error.strerror}") from error
+
+
 def save(venue: Venue, folder: Path, *, is_clean: bool) -> None:
     """Write everything down; call it between requests."""
     venue.publish()
@@ -61,7 +72,6 @@ def save(venue: Venue, folder: Path, *, is_clean: bool) -> None:
         )
     finally:
         trade_weather.apply(venue)
-    folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / f"{FILE}.new"
     with fresh.open("wb") as file:
         file.write(msgspec.msgpack.encode(saved))

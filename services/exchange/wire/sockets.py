@@ -15,6 +15,7 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from whaletrader.services.exchange.wire import render
+from whaletrader.services.exchange.wire.answers import BAD_JSON
 from whaletrader.services.exchange.wire.books import book_of
 from whaletrader.services.exchange.wire.frame_weather import About
 from whaletrader.services.exchange.wire.subscribers import (
@@ -83,13 +84,13 @@ async def serve(
     writer = asyncio.create_task(_write(socket, subscriber))
     try:
         while True:
-            text = await socket.receive_text()
+            text = await _receive(socket)
             if text.upper() != "PING":
                 on_text(text)
             elif subscriber.answers_ping:
                 venue.frames.pong(subscriber)
-    except (WebSocketDisconnect, RuntimeError, KeyError):
-        # Left, closed from here meanwhile, or sent something other than text.
+    except (WebSocketDisconnect, RuntimeError):
+        # Left, or closed from here meanwhile.
         return
     finally:
         venue.sockets.discard(subscriber)
@@ -98,10 +99,22 @@ async def serve(
             await writer
 
 
+async def _receive(socket: WebSocket) -> str:
+    """Return the next frame's text; some clients send it as a binary frame."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+    text: str | None = message.get("text")
+    if text is not None:
+        return text
+    raw: bytes = message["bytes"]
+    return raw.decode(errors="replace")
+
+
 async def _first_frame(socket: WebSocket) -> dict[str, Any]:
     """Return the login; pings before it are answered."""
     while True:
-        text = await socket.receive_text()
+        text = await _receive(socket)
         if text.upper() == "PING":
             await socket.send_text("PONG")
             continue
@@ -144,7 +157,7 @@ def _decoded(text: str) -> dict[str, Any]:
     """Return a frame as an object; what is none counts as an empty one, as on the live host."""
     try:
         frame = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except BAD_JSON:
         return {}
     return frame if isinstance(frame, dict) else {}
 

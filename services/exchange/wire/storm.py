@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from whaletrader.services.exchange.engine.model import NS
 from whaletrader.services.exchange.weather.rules import REQUEST_EFFECTS, Effect
 from whaletrader.services.exchange.weather.sky import Occasion, Strike
-from whaletrader.services.exchange.wire.answers import ok
+from whaletrader.services.exchange.wire.answers import BAD_JSON, ok
 from whaletrader.services.exchange.wire.orders import TOO_MANY
 from whaletrader.services.exchange.wire.venue import Venue
 
@@ -154,7 +154,7 @@ def _post_only(strike: Strike, body: bytes) -> Response | None:
     """Refuse unless every order in the body is post-only."""
     try:
         sent = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except BAD_JSON:
         return None
     orders = sent if isinstance(sent, list) else [sent]
     if all(isinstance(order, dict) and order.get("postOnly") is True for order in orders):
@@ -207,7 +207,7 @@ def _markets(venue: Venue, scope: Scope, body: bytes) -> frozenset[str]:
     """Return the markets that a request names, by token or condition, in query, path or body."""
     named = set(scope["query_string"].decode("latin-1").replace("=", "&").split("&"))
     named.update(scope["path"].split("/"))
-    with contextlib.suppress(msgspec.DecodeError):
+    with contextlib.suppress(*BAD_JSON):
         _texts(msgspec.json.decode(body), named)
     state = venue.exchange.state
     tokens = named & state.market_of_token.keys()

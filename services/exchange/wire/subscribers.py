@@ -79,3 +79,30 @@ class UserSubscriber(Subscriber):
 
     def hears(self, market: Market) -> bool:
         return self.markets is None or market.condition_id.lower() in self.markets
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One RTDS subscription: topic, type ("*" is any), its decoded filter, whose it is."""
+
+    topic: str
+    kind: str
+    filters: Any = None
+    principal: str = ""
+
+    def takes_kind(self, kind: str) -> bool:
+        return self.kind in ("*", kind)
+
+
+class LiveSubscriber(Subscriber):
+    """One RTDS connection and its wishes."""
+
+    def __init__(self, backlog_frames_max: int, connection_id: str) -> None:
+        super().__init__(backlog_frames_max)
+        self.connection_id = connection_id
+        self.wishes: list[Wish] = []
+        self.channel = "rtds"
+
+    def tell(self, topic: str, kind: str, at_ms: int, payload: Any) -> None:
+        frame = {"topic": topic, "type": kind, "timestamp": at_ms, "payload": payload}
+        self.send({**frame, "connection_id": self.connection_id})

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from whaletrader.services.exchange.weather.rules import BadWeather, Effect, Forecast, Rule
 from whaletrader.services.exchange.wire import trade_weather
 from whaletrader.services.exchange.wire.account import stop_heartbeats
-from whaletrader.services.exchange.wire.answers import WireError, number, ok
+from whaletrader.services.exchange.wire.answers import BAD_JSON, WireError, number, ok
 from whaletrader.services.exchange.wire.venue import Venue, venue_of
 
 _forecasts = msgspec.json.Decoder(Forecast)
@@ -27,7 +27,7 @@ async def set_weather(request: Request) -> Response:
     try:
         wanted = _forecasts.decode(await request.body())
         venue.sky.set(wanted, venue.wall_ns())
-    except (msgspec.DecodeError, BadWeather) as error:
+    except (*BAD_JSON, BadWeather) as error:
         raise WireError(400, str(error)) from error
     trade_weather.apply(venue)
     strike_by_itself(venue)

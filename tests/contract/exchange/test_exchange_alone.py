@@ -122,6 +122,8 @@ def test_agents_mode_has_books_that_live_and_markets_of_each_kind() -> None:
         (["--mode", "live-book"], "needs --follow"),
         (["--seed", "-1"], "--seed: "),
         (["--generation", "4"], "--generation: "),
+        (["--mode", "live-book", "--follow", "rain"], "'rain' is no condition id"),
+        (["--state", "/dev/null/x"], "--state: cannot write to /dev/null/x"),
         (["--follow-url", "example.org"], "--follow-url: must begin with http"),
     ],
 )

@@ -58,6 +58,14 @@ READS: list[tuple[str, int, Any]] = [
     ("/gamma/sports/market-types", 200, {"marketTypes": []}),
     ("/gamma/comments?parent_entity_type=Event&parent_entity_id=1", 200, []),
     ("/gamma/comments/keyset?parent_entity_type=Event&parent_entity_id=1", 200, {"comments": []}),
+    ("/gamma/status", 200, "OK"),
+    (f"/gamma/comments/user_address/{USER}", 200, []),
+    ("/gamma/comments/1", 200, []),
+    ("/gamma/market-clarifications", 200, []),
+    ("/gamma/tags/slug/weather/related-tags", 200, []),
+    ("/gamma/tags/slug/rain/related-tags", 404, {"error": "tag not found"}),
+    ("/data-api/", 200, {"data": "OK"}),
+    ("/data-api/v1/builders/volume", 200, []),
     (f"/data-api/closed-positions?user={USER}", 200, []),
     (f"/data-api/positions?user={USER}", 200, []),
     (f"/data-api/activity?user={USER}", 200, []),
@@ -80,6 +88,9 @@ REFUSED: list[tuple[str, int, str]] = [
     ("/data-api/v2/resolutions", 400, "exactly one"),
     ("/data-api/v2/holders", 400, "condition is required"),
     ("/data-api/positions?user=0x1", 400, "invalid user"),
+    ("/data-api/v1/accounting/snapshot", 400, "'user' not provided"),
+    ("/data-api/v1/market-positions", 400, "'market' not provided"),
+    (f"/data-api/v1/market-positions?market={CONDITION}&status=HALF", 400, "invalid status"),
     (f"/prices-history?market={YES}", 400, "interval"),
     (f"/prices-history?market={YES}&interval=2d", 400, "invalid interval"),
     (f"/prices-history?market={YES}&interval=1m&fidelity=1", 400, "minimum 'fidelity'"),
@@ -104,6 +115,9 @@ async def test_what_no_client_calls_answers_in_its_shape() -> None:
         assert (block["blocked"], block["country"]) == (False, "CH")
         payload = await made.http.get(f"/relayer/relay-payload?address={USER}&type=PROXY")
         assert payload.json()["nonce"] == "0"
+        asked = [{"token_id": YES}]
+        by_get = await made.http.request("GET", "/last-trades-prices", json=asked)
+        assert by_get.json()[0]["token_id"] == YES
         batch = {"markets": [YES], "interval": "1d"}
         history = (await made.http.post("/batch-prices-history", json=batch)).json()
         assert history == {"history": {YES: []}}

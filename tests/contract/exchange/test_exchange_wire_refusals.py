@@ -20,6 +20,7 @@ from py_clob_client.clob_types import OrderArgs
 from py_clob_client.exceptions import PolyApiException
 
 from tests.contract.exchange.exchange_rig import ALICE_KEY, BOB_KEY, CONDITION, NO, YES, Rig, rig
+from whaletrader.services.exchange import server
 from whaletrader.services.exchange.wire.subscribers import Close, MarketSubscriber
 
 ALICE = Account.from_key(ALICE_KEY).address
@@ -55,6 +56,7 @@ def login(key: str = ALICE_KEY, at: int | None = None, **changes: str) -> dict[s
 
 def request_headers(client: AsyncSecureClient, path: str, **changes: str) -> dict[str, str]:
     stamp = int(changes.pop("at", time.time()))
+    method, body = changes.pop("method", "GET"), changes.pop("body", None)
     creds = client.credentials
     headers = {
         "POLY_ADDRESS": str(client.signer),
@@ -62,7 +64,7 @@ def request_headers(client: AsyncSecureClient, path: str, **changes: str) -> dic
         "POLY_PASSPHRASE": creds.passphrase,
         "POLY_TIMESTAMP": str(stamp),
         "POLY_SIGNATURE": build_hmac_signature(
-            secret=creds.secret, timestamp=stamp, method="GET", path=path
+            secret=creds.secret, timestamp=stamp, method=method, path=path, body=body
         ),
     }
     return headers | changes
@@ -262,9 +264,31 @@ async def test_streams_answer_ping_and_unknown_tokens_with_nothing(tape: Rig) ->
         await socket.send(json.dumps({"operation": "subscribe", "assets_ids": [YES]}))
         (book,) = json.loads(await asyncio.wait_for(socket.recv(), 30))
         assert (book["event_type"], book["asset_id"]) == ("book", YES)
-        await socket.send("not json")
+        for odd in ("not json", "[" * 50_000, b"\xff\x00", '{"assets_ids":5}', "5"):
+            await socket.send(odd)
+        await socket.send(b"PING")
+        assert await asyncio.wait_for(socket.recv(), 30) == "PONG"
         await socket.send("ping")
         assert await asyncio.wait_for(socket.recv(), 30) == "PONG"
+
+
+async def test_one_who_never_answers_a_ping_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PING_S", 0.05)
+    async with rig() as made:
+        host, port = made.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"GET /rtds HTTP/1.1\r\nHost: local\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert b" 101 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+        # The empty frame that greets, and then pings: the second would not follow an unheard first.
+        greeting = await asyncio.wait_for(reader.readexactly(2), 30)
+        assert greeting == b"\x81\x00"
+        for _ in range(3):
+            assert (await asyncio.wait_for(reader.readexactly(6), 30))[:2] == b"\x89\x04"
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_news_of_markets_goes_only_to_those_who_asked(tape: Rig) -> None:
@@ -289,6 +313,47 @@ async def test_one_who_does_not_read_is_cut_off_rather_than_fed_with_gaps() -> N
         slow.send({"n": number})
     frames = [slow.queue.get_nowait() for _ in range(slow.queue.qsize())]
     assert frames == [b'{"n":0}', b'{"n":1}', Close(1013, "too slow")]
+
+
+LONG = "9" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "text"),
+    [
+        ("POST", "/books", b"[" * 50_000, "Invalid payload"),
+        ("POST", "/admin/accounts", b'{"a":' * 50_000, "unknown field"),
+        ("POST", "/gamma/markets/information", b"[" * 50_000, "Invalid payload"),
+        ("GET", f"/data-api/v2/trades?limit={LONG}", b"", "Invalid limit"),
+        ("GET", f"/gamma/markets/keyset?after_cursor={LONG}", b"", "invalid after_cursor"),
+        ("GET", "/data-api/v2/trades?filter_amount=nan", b"", "invalid filter_amount"),
+        ("GET", "/data-api/v2/trades?filter_amount=1e999", b"", "invalid filter_amount"),
+        ("GET", f"/admin/weather/log?after={LONG}", b"", "Invalid after"),
+    ],
+)
+async def test_what_breaks_parsers_is_a_400(
+    tape: Rig, method: str, path: str, body: bytes, text: str
+) -> None:
+    answer = await tape.http.request(method, path, content=body)
+    assert (answer.status_code, text in answer.json()["error"]) == (400, True)
+
+
+async def test_signed_requests_that_break_parsers_are_refused_too(
+    tape: Rig, alice: AsyncSecureClient
+) -> None:
+    for method, path in (("POST", "/order"), ("POST", "/orders"), ("DELETE", "/orders")):
+        body = b"[" * 50_000
+        headers = request_headers(alice, path, method=method, body=body.decode())
+        answer = await tape.http.request(method, path, content=body, headers=headers)
+        assert answer.status_code == 400
+        assert answer.json()["error"] in ("Invalid order payload", "Invalid payload")
+    headers = request_headers(alice, "/data/orders", POLY_TIMESTAMP=LONG)
+    assert (await tape.http.get("/data/orders", headers=headers)).status_code == 401
+
+
+async def test_a_path_with_a_slash_too_many_is_no_redirect(tape: Rig) -> None:
+    answer = await tape.http.get("/markets/")
+    assert (answer.status_code, answer.json()) == (404, {"error": "not found"})
 
 
 async def test_geoblock_says_what_it_was_told_to_say(tape: Rig) -> None:
