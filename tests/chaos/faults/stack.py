@@ -180,8 +180,19 @@ class Stack:
             if found if not isinstance(found, Awaitable) else await found:
                 return
             if time.monotonic() > deadline_s or not self.execution.is_running:
-                raise AssertionError(f"{what}: did not come\n{self.execution.last_words()}")
+                raise AssertionError(
+                    f"{what}: did not come\nlast events: {', '.join(self.told.kinds)}\n"
+                    f"{self.execution.last_words()}"
+                )
             await asyncio.sleep(0.05)
+
+    async def until_struck(self, rule: str, times: int = 1) -> None:
+        """Wait until a rule of the weather has acted."""
+
+        async def has_struck() -> bool:
+            return (await self.struck())[rule] >= times
+
+        await self.until(has_struck, f"weather {rule!r} over us")
 
     async def until_live(self, approval_id: str) -> str:
         """Wait until an approval's order is on the book; return its id."""

@@ -124,6 +124,8 @@ class Place:
     http: httpx.AsyncClient
     engine: Any
     clock: SetClock
+    # Chains of heartbeats at the exchange: API key -> (next id, when it was last heard).
+    heartbeats: dict[str, tuple[str, int]]
     window: int = 0
 
     async def admin(self, path: str, body: Any) -> Any:
@@ -273,7 +275,7 @@ async def place(**config: Any) -> AsyncIterator[Place]:
         httpx.AsyncClient(base_url=url) as http,
         line_to(url) as line,
     ):
-        made = Place(url, line, http, venue.exchange, SetClock(T0))
+        made = Place(url, line, http, venue.exchange, SetClock(T0), venue.heartbeats)
         await made.admin("markets", {"markets": [MARKET]})
         for key in (DEVELOPMENT_KEY, MAKER_KEY):
             address = LocalSigner(SecretStr(key)).address
