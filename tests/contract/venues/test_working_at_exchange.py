@@ -141,7 +141,7 @@ async def test_the_holdings_are_those_of_the_exchange_and_a_stranger_is_noticed(
         # Somebody with our key trades behind our back: shares that no order of ours explains.
         await _trade_behind_our_back(trader)
         await trader.until(
-            lambda: any(e.halted for e in trader.said(order_pb2.ReconciliationFailed)), 20.0
+            lambda: any(e.halted for e in trader.said(order_pb2.ReconciliationFailed))
         )
         trader.tell(approval("a2", **EXPIRES))
         await trader.settle()
