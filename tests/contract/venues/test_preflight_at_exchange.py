@@ -45,9 +45,9 @@ async def test_a_ready_wallet_passes_every_check_and_nothing_is_placed(here: Sit
         "region",
         "clock",
         "signing key",
+        "wallet",
         "API credentials",
         "account",
-        "wallet",
         "collateral",
         "order generation",
         "market terms",
@@ -131,6 +131,21 @@ async def test_heartbeats_are_not_begun_where_silence_would_cancel_what_rests() 
 async def test_an_unknown_market_fails_what_is_read_from_it(here: Site) -> None:
     report = await examined(await here.venue(), condition_id="0x" + "cd" * 32)
     assert failed(report) == ["market terms", "order book", "share allowances", "dry order"]
+    assert "check the condition id" in report.failures[0].to_do
+
+
+@pytest.mark.parametrize(
+    ("wallet", "found"),
+    [(("0x" + "1" * 40, 2), "does not belong to key"), (("", 2), "set the signature type to 0")],
+)
+async def test_a_wallet_that_is_not_the_keys_own_is_found_and_nothing_is_asked_with_it(
+    here: Site, wallet: tuple[str, int], found: str
+) -> None:
+    report = await examined(await here.venue(wallet=wallet, is_connected=False))
+    assert failed(report)[:2] == ["wallet", "API credentials"]
+    assert found in report.failures[0].found
+    assert "SIGNATURE_TYPE and FUNDER" in report.failures[1].to_do
+    assert here.line.requests["POST /auth/api-key"] == 0
 
 
 async def test_an_exchange_that_is_away_fails_everything_but_the_plain_key(here: Site) -> None:
