@@ -79,6 +79,7 @@ class Stack:
     # How many orders others have placed: the rest at the exchange must be ours.
     rival_orders: int = 0
     settings: dict[str, str] = field(default_factory=dict)
+    mode: str = "paper"
     approvals: dict[str, risk_pb2.ApprovedTrade] = field(default_factory=dict)
 
     def environment(self, **settings: str) -> dict[str, str]:
@@ -86,7 +87,7 @@ class Stack:
         chosen = {f"WHALETRADER_EXECUTION_{k}": v for k, v in (SETTINGS | settings).items()}
         return chosen | {
             "WHALETRADER_LOG": "postgres",
-            "WHALETRADER_MODE": "paper",
+            "WHALETRADER_MODE": self.mode,
             "WHALETRADER_POSTGRES_DSN": self.dsn,
             "WHALETRADER_NATS_URL": self.nats_url,
             "WHALETRADER_EXCHANGE_URL": self.url,
