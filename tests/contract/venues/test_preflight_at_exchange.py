@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+import whaletrader.venues.preflight
 from tests.contract.venues.port_rig import ALICE, BOB, CONDITION, Site, place, site
 from whaletrader.venues.errors import SignerFailed
 from whaletrader.venues.polymarket.credentials import GivenCredentials
 from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY, LocalSigner
 from whaletrader.venues.polymarket.venue import PolymarketVenue
+from whaletrader.venues.port import StreamOpened
 from whaletrader.venues.preflight import PreflightOptions, preflight
 from whaletrader.venues.report import Report
 
@@ -156,6 +158,70 @@ async def test_an_exchange_that_is_away_fails_everything_but_the_plain_key(here:
         "signing key",
         "wallet",
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "found", "to_do"),
+    [
+        ({"closed_only": True}, ["account"], "may only close", "ask the venue why"),
+        (
+            {"allowances_unlimited": False},
+            ["collateral", "share allowances"],
+            "no allowance for",
+            "approve the collateral",
+        ),
+        ({"generation": 1}, ["order generation"], "takes generation 1", "must be adapted"),
+    ],
+)
+async def test_what_the_venue_keeps_from_the_account_fails_and_says_what_to_do(
+    config: dict[str, Any], names: list[str], found: str, to_do: str
+) -> None:
+    async with site(**config) as there:
+        report = await examined(await there.venue(is_connected=False))
+        assert failed(report) == names
+        assert found in report.failures[0].found
+        assert to_do in report.failures[0].to_do
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name"),
+    [
+        ("GET /api/geoblock", "region"),
+        ("GET /time", "clock"),
+        ("GET /auth/ban-status/closed-only", "account"),
+        ("GET /version", "order generation"),
+        ("GET /book", "order book"),
+        ("POST /v1/heartbeats", "heartbeat"),
+    ],
+)
+async def test_what_cannot_be_asked_has_failed(here: Site, endpoint: str, name: str) -> None:
+    rule = {"effect": "error", "status": 500, "endpoints": [endpoint]}
+    (await here.http.put("/admin/weather", json={"rules": [rule]})).raise_for_status()
+    report = await examined(await here.venue(is_connected=False))
+    assert failed(report) == [name]
+    assert "connection to the venue" in report.failures[0].to_do
+
+
+async def test_a_hash_that_is_not_the_official_clients_fails(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whaletrader.venues.preflight, "official_digest", lambda *_: bytes(32))
+    report = await examined(await here.venue(is_connected=False))
+    assert failed(report) == ["dry order"]
+    assert "do not trade" in report.failures[0].to_do
+
+
+async def test_a_user_stream_that_does_not_open_fails(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(*_: object) -> AsyncIterator[StreamOpened]:
+        await asyncio.Event().wait()
+        yield StreamOpened()
+
+    monkeypatch.setattr(PolymarketVenue, "events", silent)
+    monkeypatch.setattr(whaletrader.venues.preflight, "CHECK_TIMEOUT_S", 2.0)
+    report = await examined(await here.venue(is_connected=False))
+    assert failed(report) == ["user stream"]
 
 
 # -- the command ------------------------------------------------------------------------------
