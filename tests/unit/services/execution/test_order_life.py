@@ -240,6 +240,16 @@ def test_an_absent_order_is_sent_again_as_it_is_while_its_approval_lives() -> No
     assert bench.record(order_id).phase is Phase.LIVE
 
 
+def test_an_absent_order_whose_time_is_over_is_not_sent_again() -> None:
+    bench = Bench()
+    order_id = bench.announce(expires_ns=T0 + 600 * S)
+    fail_submission(bench, order_id)
+    bench.fire("leg", order_id, after_s=60)
+    bench.tell(resolved(order_id, ABSENT))
+    assert len(bench.asked(order_pb2.SubmitOrder)) == 1, "its approval lives, but not its turn"
+    assert ends(bench) == [(order_pb2.CLOSE_STATUS_FAILED, 0)]
+
+
 def test_an_absent_order_of_a_halted_portfolio_ends_as_cancelled() -> None:
     bench = Bench()
     order_id = bench.announce()
