@@ -206,6 +206,18 @@ async def test_after_a_heartbeat_that_failed_everything_is_read_anew(fault: Faul
         await trader.until(lambda: _looks(trader) > looked)
 
 
+async def test_after_heartbeats_have_lapsed_everything_is_read_anew() -> None:
+    async with trading() as trader:
+        trader.rhythm = Rhythm(3_600.0, heartbeat_s=0.1)
+        await trader.restart()
+        await trader.until(lambda: _looks(trader) >= 2)
+        await trader.settle()
+        looked = _looks(trader)
+        # What the exchange does after a silence.
+        trader.place.heartbeats.clear()
+        await trader.until(lambda: _looks(trader) > looked)
+
+
 def _beats(trader: Trader) -> int:
     requests = trader.place.line.requests
     return sum(count for name, count in requests.items() if "heartbeat" in name)
