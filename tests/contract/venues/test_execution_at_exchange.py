@@ -24,7 +24,6 @@ from whaletrader.runtime.agent import Effect
 from whaletrader.runtime.service import Policy
 from whaletrader.schemas import common_pb2, control_pb2, order_pb2, risk_pb2
 from whaletrader.services.execution.agent import Working
-from whaletrader.services.execution.source import Rhythm
 from whaletrader.services.execution.transitions import Phase
 from whaletrader.venues.approval import verify_approval
 from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY
@@ -296,9 +295,6 @@ async def test_while_the_venue_is_away_nothing_is_concluded() -> None:
 
 async def test_what_happens_while_the_stream_is_away_is_read_after_it() -> None:
     async with trading() as trader:
-        # No look by the clock.
-        trader.rhythm = Rhythm(3_600.0)
-        await trader.restart()
         trader.tell(approval("a1"))
         trader.tell(approval("a2", limit_price_micro=600_000))
         trader.tell(approval("a3", limit_price_micro=200_000))

@@ -164,7 +164,8 @@ class Trader:
     place: Place
     policy: ExecutionPolicy
     effect_policy: Policy = field(default_factory=lambda: Policy(20.0, 5, 0.02))
-    rhythm: Rhythm = field(default_factory=lambda: Rhythm(30.0))
+    # No look by the clock: what is not told must be read for a reason.
+    rhythm: Rhythm = field(default_factory=lambda: Rhythm(3_600.0))
     journal: list[agent_pb2.JournalEntry] = field(default_factory=list)
     events: list[Message] = field(default_factory=list)
 
