@@ -38,7 +38,7 @@ from whaletrader.venues.polymarket.venue import PolymarketVenue, WalletSettings
 
 TITLE: Final = "Order: build, sign, ready to send"
 _WARM_UP: Final = 50
-# The aim: p99 below a millisecond before the socket.
+# The aim: p99 below a millisecond before the socket.
 _P99_MS_MAX: Final = 1.0
 _TOKEN: Final = "71321045679252212594626385532706912750332728571942532289631379312455583992563"
 _NOW_NS: Final = 1_713_398_400_000_000_000

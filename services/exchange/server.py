@@ -17,6 +17,9 @@ from whaletrader.services.exchange.wire.venue import Venue, WallClock
 BACKLOG_CONNECTIONS = 512
 STOP_S_MAX = 5
 PING_S = 20.0
+# Clients keep idle connections for about five seconds, as uvicorn does by default: a request that
+# leaves while the server closes is lost. The server is to be the one that waits longer.
+KEEP_ALIVE_S = 75
 _WALL = clock.WallClock()
 
 
@@ -50,6 +53,7 @@ def server(config: ExchangeConfig, wall_ns: WallClock = _WALL.now_ns) -> uvicorn
         # Some clients never answer a ping (the RTDS one of TypeScript); the venue keeps them.
         ws_ping_timeout=None,
         timeout_graceful_shutdown=STOP_S_MAX,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     return uvicorn.Server(settings)
 

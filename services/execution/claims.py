@@ -12,6 +12,10 @@ class ClaimLost(Exception):
     """Another process may have the wallet by now: nothing may be sent."""
 
 
+class ClaimUnconfirmed(ClaimLost):
+    """Whoever keeps the claims does not answer: nothing may be sent before it does."""
+
+
 class ClaimRefused(Exception):
     """The wallet is another process's; the text says whose."""
 

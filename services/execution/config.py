@@ -102,7 +102,7 @@ class ExecutionSettings(VenueAccess):
     holdings_every_s: Annotated[int | None, Field(ge=0, le=HOUR_S)] = None
     # How far below our books the venue's cash may be before it is a difference.
     cash_tolerance_usd: Annotated[Decimal, Field(ge=0, le=10**6, decimal_places=6)] = Decimal(0)
-    # Heartbeats while orders rest; the venue cancels them when it hears none for ten seconds.
+    # Heartbeats as long as we run; the venue cancels all orders when it hears none for ten seconds.
     # Never in a demo by default: a busy machine must not cancel what the tape would have filled.
     heartbeats: bool | None = None
     # The claim to the wallet is held in this database; without one, by the log itself.

@@ -82,14 +82,6 @@ class Desk:
             if record.phase in (Phase.LIVE, Phase.SUBMITTED) and not record.venue_status
         ]
 
-    @property
-    def has_resting(self) -> bool:
-        """Whether an order of ours may be on the book."""
-        return any(
-            record.phase.may_rest and not record.venue_status
-            for record in self._state.orders.values()
-        )
-
     def tokens(self) -> list[str]:
         """Return the tokens that our books hold, or may hold once fills have settled.
 

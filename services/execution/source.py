@@ -1,8 +1,8 @@
 """The venue's user stream as messages for the agent; reads fill every gap of it.
 
 Each (re)connect is followed by a reconciliation at once and by another a moment later, since the
-venue does not say when a subscription takes effect. While orders rest the venue is told that we
-live; what the wallet holds is looked at after each connect and every so often.
+venue does not say when a subscription takes effect. The venue is told all the time that we live;
+what the wallet holds is looked at after each connect and every so often.
 """
 
 import asyncio
@@ -31,8 +31,9 @@ _LOG = logging.getLogger(__name__)
 _SUBSCRIBED_AFTER_S: Final = 1.0
 _RETRY_S: Final = 0.5
 _RETRY_MAX_S: Final = 8.0
-
-
+# A beat that failed is sent again after this share of the pause: two in a row that fail may be
+# all that the venue's patience has.
+_BEAT_AGAIN: Final = 0.2
 # A difference is looked at again after this long: what was on its way has arrived by then.
 _SECOND_LOOK_S: Final = 5.0
 
@@ -124,24 +125,27 @@ class VenueSource:
                 return
 
     async def _beat(self) -> None:
-        """Tell the venue that we live, while an order of ours may rest there.
+        """Tell the venue that we live, from the first moment on, whether an order rests or not.
 
-        The venue ends all orders when it hears nothing for a while; after that, or when a beat
-        says that it was so, everything is read anew.
+        The venue ends all orders when it hears nothing for a while. A silence between two orders,
+        or between a former life and this one, would end the orders that came meanwhile. After a
+        lapse, and once a beat is taken after one that failed, everything is read anew.
         """
+        has_failed = False
         while True:
-            await asyncio.sleep(self._rhythm.heartbeat_s)
-            if not self._news.desk.has_resting:
-                continue
+            error: VenueUnavailable | OutcomeUnknown | None = None
             try:
                 beat = await self._venue.heartbeat()
-            except (VenueUnavailable, OutcomeUnknown) as error:
+            except (VenueUnavailable, OutcomeUnknown) as failure:
+                error = failure
                 _LOG.warning("a heartbeat failed: %s", error)
-                self._opened.set()
             else:
                 if beat.has_lapsed:
                     _LOG.warning("heartbeats had lapsed: orders may have been cancelled")
+                if beat.has_lapsed or has_failed:
                     self._opened.set()
+            has_failed = error is not None
+            await asyncio.sleep(beat_pause_s(self._rhythm.heartbeat_s, error))
 
     async def _look_at_holdings(self) -> None:
         failed_pause_s = _RETRY_S
@@ -169,3 +173,11 @@ class VenueSource:
                 self._news.tell(seen)
                 # The agent's word on it decides when the next look is due.
                 await asyncio.sleep(_SUBSCRIBED_AFTER_S)
+
+
+def beat_pause_s(every_s: float, error: VenueUnavailable | OutcomeUnknown | None) -> float:
+    """Return the pause before the next heartbeat, in seconds; `error`: how the last one failed."""
+    if error is None:
+        return every_s
+    asked_s = error.retry_after_s if isinstance(error, VenueUnavailable) else 0.0
+    return min(every_s, max(every_s * _BEAT_AGAIN, asked_s))

@@ -78,6 +78,9 @@ class OrderRecord(msgspec.Struct):
     # not asked since the last fill that failed.
     seen_state: int = 0
     seen_fills: int = 0
+    # What had failed when the venue was found to have the order off the book: it comes back no
+    # more, while what fails later still may.
+    gone_micro: int = 0
 
     def size_in(self, *stages: FillStage) -> int:
         """Return how many micro-shares of fills are in one of the stages."""
@@ -136,7 +139,7 @@ class OrderRecord(msgspec.Struct):
         if not self.venue_status:
             return max(self.size_micro, self.standing_micro)
         # Taken off: of what was matched by then a failed part may come back, and no more.
-        matched = sum(fill.size_micro for fill in self.fills.values())
+        matched = sum(fill.size_micro for fill in self.fills.values()) - self.gone_micro
         most = min(self.size_micro, max(self.venue_matched_micro, matched))
         return max(most, self.standing_micro)
 
@@ -263,6 +266,8 @@ def note_look(record: OrderRecord, event: order_pb2.OrderResolved) -> None:
     """Take what the venue said of the order when it was asked."""
     record.seen_state = int(event.state)
     record.seen_fills = event.fills
+    if record.is_seen_closed:
+        record.gone_micro = record.size_in(FillStage.REVERSED)
 
 
 def count_closed(state: ExecutionState) -> None:

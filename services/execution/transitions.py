@@ -33,11 +33,6 @@ class Phase(StrEnum):
         """Whether nothing follows any more."""
         return self in _ENDS
 
-    @property
-    def may_rest(self) -> bool:
-        """Whether the order may be on the book now or later."""
-        return self not in _ENDS and self is not Phase.MATCHED
-
 
 _ENDS: Final = frozenset(
     (Phase.CONFIRMED, Phase.CANCELLED, Phase.EXPIRED, Phase.REJECTED, Phase.FAILED)

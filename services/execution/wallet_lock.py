@@ -17,7 +17,7 @@ import asyncpg
 from google.protobuf.message import Message
 
 from whaletrader.runtime.clock import monotonic_s
-from whaletrader.services.execution.claims import ClaimLost, ClaimRefused
+from whaletrader.services.execution.claims import ClaimLost, ClaimRefused, ClaimUnconfirmed
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,6 +25,9 @@ _LOG = logging.getLogger(__name__)
 FRESH_S: Final = 2.0
 _CONFIRM_TIMEOUT_S: Final = 2.0
 _WATCH_S: Final = 1.0
+# A server that is merely busy answers again, and until then nothing is sent; one that has been
+# silent for so long has perhaps given the wallet to another.
+PATIENCE_S: Final = 20.0
 _RETRY_S: Final = 0.25
 
 _HOLDER: Final = """
@@ -80,7 +83,11 @@ class PostgresClaim:
             try:
                 async with asyncio.timeout(_CONFIRM_TIMEOUT_S):
                     held = await session.fetchval(_OURS, *self._parts)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except TimeoutError as error:
+                raise ClaimUnconfirmed(
+                    f"the claim to wallet {self._wallet} was not confirmed in time"
+                ) from error
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 self._drop()
                 raise ClaimLost(f"the claim to wallet {self._wallet} is lost: {error}") from error
             if not held:
@@ -118,13 +125,21 @@ class PostgresClaim:
 class ClaimWatch:
     """A source that brings nothing and ends the process when the claim is lost."""
 
-    def __init__(self, claim: PostgresClaim) -> None:
+    def __init__(self, claim: PostgresClaim, patience_s: float = PATIENCE_S) -> None:
         self._claim = claim
+        self._patience_s = patience_s
 
     async def run(self, put: Callable[[Message], None]) -> None:  # noqa: ARG002 - brings nothing
         """Confirm the claim for as long as it is ours. Raises ClaimLost."""
+        confirmed_s = monotonic_s()
         while True:
-            await self._claim.confirm()
+            try:
+                await self._claim.confirm()
+                confirmed_s = monotonic_s()
+            except ClaimUnconfirmed as error:
+                _LOG.warning("no order leaves: %s", error)
+                if monotonic_s() - confirmed_s > self._patience_s:
+                    raise
             await asyncio.sleep(_WATCH_S)
 
     def facts(self) -> dict[str, int]:

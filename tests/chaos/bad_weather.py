@@ -33,6 +33,7 @@ from whaletrader.stack.testing import running
 _BATCH = 15
 _PROGRESS_S = 10.0
 _TICK_S = 0.05
+_LOST_CLAIM = "execution.claims.Claim"
 # Short, so that what nobody meets ends soon, and long enough for a queue behind a bad spell; few
 # looks at holdings, of many tokens.
 SETTINGS = {"WORKING_TIME_S": "15", "HOLDINGS_EVERY_S": "30", "LOOK_AFTER_MS": "1500"}
@@ -58,6 +59,8 @@ class Report:
 
     seconds: float = 0.0
     crashes: int = 0
+    # Lives that ended by themselves because the claim to the wallet was lost.
+    lost_claims: int = 0
     orders: int = 0
     # Orders that the exchange took at least once; the others ended before, refused or unsent.
     accepted: int = 0
@@ -69,6 +72,7 @@ class Report:
         """Count another desk's run, which ran beside this one."""
         self.seconds = max(self.seconds, other.seconds)
         self.crashes += other.crashes
+        self.lost_claims += other.lost_claims
         self.orders += other.orders
         self.accepted += other.accepted
         self.ends += other.ends
@@ -78,7 +82,8 @@ class Report:
     def __str__(self) -> str:
         return "\n".join(
             (
-                f"{self.orders} orders in {self.seconds:.0f} s, {self.crashes} crashes; "
+                f"{self.orders} orders in {self.seconds:.0f} s, {self.crashes} crashes, "
+                f"{self.lost_claims} lost claims; "
                 f"{self.accepted} were taken by the exchange",
                 f"ends: {_row(self.ends)}",
                 f"fills: {_row(self.fills)}",
@@ -113,7 +118,7 @@ class Run:
                 await self._top_up(trades)
                 await self._meet()
                 await self._crash()
-                self._still_works(weather)
+                await self._still_works(weather)
                 if tells and time.monotonic() >= next_s:
                     _say(self._progress(time.monotonic() - began_s))
                     next_s = time.monotonic() + _PROGRESS_S
@@ -180,11 +185,17 @@ class Run:
             await self._desk.execution.kill()
             await self._desk.start(**self._desk.settings)
 
-    def _still_works(self, weather: "asyncio.Task[None]") -> None:
+    async def _still_works(self, weather: "asyncio.Task[None]") -> None:
         if weather.done():
             weather.result()
-        if not self._desk.execution.is_running:
-            raise AssertionError(f"execution ended:\n{self._desk.execution.last_words()}")
+        execution = self._desk.execution
+        if execution.is_running:
+            return
+        if _LOST_CLAIM not in execution.last_words():
+            raise AssertionError(f"execution ended:\n{execution.last_words()}")
+        # It does not trade without its claim to the wallet: its supervisor starts it anew.
+        self.report.lost_claims += 1
+        await self._desk.start(**self._desk.settings)
 
     async def _weather(self) -> None:
         while True:

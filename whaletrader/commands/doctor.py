@@ -20,7 +20,7 @@ from whaletrader.runtime.settings import Mode
 from whaletrader.stack.doctor import examine
 from whaletrader.stack.paths import data_home
 from whaletrader.venues.errors import VenueError
-from whaletrader.venues.polymarket.access import VenueAccess
+from whaletrader.venues.polymarket.access import PREFIX, VenueAccess
 from whaletrader.venues.preflight import PreflightOptions, preflight
 from whaletrader.venues.report import Check, Report
 
@@ -76,7 +76,7 @@ async def _examined(venue_url: str, market: str) -> Report:
     except ValidationError as error:
         # Names and rules only: a setting's value could be a key.
         found = "; ".join(
-            f"{'.'.join(map(str, row['loc'])) or 'settings'}: {row['msg']}"
+            _said(row["loc"], row["msg"])
             for row in error.errors(include_input=False, include_url=False, include_context=False)
         )
         return _not_begun(found, "see docs/live-trading.md for the settings")
@@ -86,6 +86,15 @@ async def _examined(venue_url: str, market: str) -> Report:
         return await preflight(venue, signer, PreflightOptions(WallClock().now_ns, market))
     finally:
         await venue.close()
+
+
+def _said(place: tuple[int | str, ...], words: str) -> str:
+    """Return a refused setting by the name under which it is set."""
+    name = ".".join(map(str, place))
+    field = VenueAccess.model_fields.get(name)
+    named = (field and field.validation_alias) or f"{PREFIX}{name.upper()}"
+    words = words.removeprefix("Value error, ")
+    return f"{named}: {words}" if name else words
 
 
 def _access(venue_url: str) -> VenueAccess:

@@ -14,7 +14,12 @@ from eth_utils.crypto import keccak
 
 from whaletrader.domain.money import MICRO, MoneyError
 from whaletrader.schemas import common_pb2, order_pb2
-from whaletrader.venues.errors import VenueError
+from whaletrader.venues.errors import (
+    OutcomeUnknown,
+    VenueError,
+    VenueStop,
+    VenueUnavailable,
+)
 from whaletrader.venues.polymarket.official import official_digest, recovered
 from whaletrader.venues.polymarket.order_hash import fields_of, signed_digest
 from whaletrader.venues.polymarket.signer import Signer
@@ -66,15 +71,16 @@ class _Preflight:
         self._options = options
         self._checks: list[Check] = []
         self._terms: MarketTerms | None = None
+        self._is_logged_in = False
 
     async def run(self) -> Report:
         venue, options = self._venue, self._options
         self._checks.append(await region_check(venue))
         self._checks.append(await clock_check(venue, options.now_ns, options.skew_max_s))
         await self._look("signing key", self._key)
+        await self._look("wallet", self._wallet)
         await self._look("API credentials", self._login)
         await self._look("account", self._standing)
-        await self._look("wallet", self._wallet)
         await self._look("collateral", self._collateral)
         await self._look("order generation", self._generation)
         await self._look("market terms", self._market)
@@ -93,6 +99,8 @@ class _Preflight:
             check = Check(name, False, str(failed), failed.to_do)
         except TimeoutError:
             check = Check(name, False, f"no answer within {CHECK_TIMEOUT_S:g} s", _AGAIN)
+        except (VenueUnavailable, OutcomeUnknown) as error:
+            check = Check(name, False, f"{type(error).__name__}: {error}", _AGAIN)
         except (VenueError, MoneyError) as error:
             check = Check(name, False, f"{type(error).__name__}: {error}", _TO_DO.get(name, _AGAIN))
         else:
@@ -107,16 +115,23 @@ class _Preflight:
         return f"{type(self._signer).__name__} signs as {found}"
 
     async def _login(self) -> str:
+        try:
+            self._venue.require_own_wallet()
+        except VenueStop:
+            raise _Failed("not tried: the wallet is not this key's", _TO_DO["wallet"]) from None
         await self._venue.connect()
+        self._is_logged_in = True
         return "taken by the venue"
 
     async def _standing(self) -> str:
+        self._require_login()
         if await self._venue.is_closed_only():
             raise _Failed("may only close positions", "ask the venue why; nothing can be opened")
         return "may trade"
 
     async def _wallet(self) -> str:
         account = self._venue.account
+        self._venue.require_own_wallet()
         if not await self._venue.is_deployed():
             raise _Failed(
                 f"{account.maker} is not deployed", "log in once on the venue's site with this key"
@@ -124,6 +139,7 @@ class _Preflight:
         return f"{account.maker}, signature type {account.signature_type}"
 
     async def _collateral(self) -> str:
+        self._require_login()
         held = await self._venue.collateral()
         needed = self._options.collateral_min_micro
         if held.balance_micro < needed:
@@ -172,6 +188,7 @@ class _Preflight:
 
     async def _book(self) -> str:
         terms = self._known_terms()
+        self._require_login()
         book = await self._venue.book(terms.token_ids[0])
         if book.tick_micro != terms.tick_micro or book.neg_risk != terms.neg_risk:
             raise _Failed(
@@ -186,6 +203,7 @@ class _Preflight:
 
     async def _shares(self) -> str:
         token_id = self._known_terms().token_ids[0]
+        self._require_login()
         held = await self._venue.share_allowances(token_id)
         spender = self._spender_of(self._known_terms())
         if not held.allowance_micro(spender):
@@ -220,6 +238,7 @@ class _Preflight:
         )
 
     async def _heartbeat(self) -> str:
+        self._require_login()
         resting = len(await self._venue.open_orders())
         if resting and not self._options.goes_on_beating:
             return f"not tried: {resting} orders rest, which silence after it would cancel"
@@ -227,6 +246,7 @@ class _Preflight:
         return "taken"
 
     async def _stream(self) -> str:
+        self._require_login()
         events = self._venue.events()
         try:
             await anext(events)
@@ -236,8 +256,12 @@ class _Preflight:
 
     def _known_terms(self) -> MarketTerms:
         if self._terms is None:
-            raise _Failed("not tried: no market's terms are known", _AGAIN)
+            raise _Failed("not tried: no market's terms are known", _FIRST.format("market terms"))
         return self._terms
+
+    def _require_login(self) -> None:
+        if not self._is_logged_in:
+            raise _Failed("not tried: not logged in", _FIRST.format("API credentials"))
 
     def _spenders(self) -> tuple[str, ...]:
         contracts = self._venue.contracts
@@ -268,9 +292,12 @@ def _short(name: str) -> str:
     return f"{name[:10]}…"
 
 
-_AGAIN: Final = "try again; if it stays, look at the venue's status page and at this line"
+_AGAIN: Final = "check the connection to the venue and its status page, then try again"
+_FIRST: Final = "mend what fails at {!r} first"
 _TO_DO: Final = {
     "signing key": "check the key's settings; in KMS: spec ECC_SECG_P256K1, kms:Sign allowed",
+    "wallet": "set SIGNATURE_TYPE and FUNDER to the wallet that this key owns",
+    "market terms": "check the condition id; without --market one that the venue lists is taken",
     "API credentials": "check the clock; if they were revoked, make new ones with the key",
     "user stream": "check that WebSockets get through to the venue",
 }

@@ -79,6 +79,7 @@ class Stack:
     # How many orders others have placed: the rest at the exchange must be ours.
     rival_orders: int = 0
     settings: dict[str, str] = field(default_factory=dict)
+    mode: str = "paper"
     approvals: dict[str, risk_pb2.ApprovedTrade] = field(default_factory=dict)
 
     def environment(self, **settings: str) -> dict[str, str]:
@@ -86,7 +87,7 @@ class Stack:
         chosen = {f"WHALETRADER_EXECUTION_{k}": v for k, v in (SETTINGS | settings).items()}
         return chosen | {
             "WHALETRADER_LOG": "postgres",
-            "WHALETRADER_MODE": "paper",
+            "WHALETRADER_MODE": self.mode,
             "WHALETRADER_POSTGRES_DSN": self.dsn,
             "WHALETRADER_NATS_URL": self.nats_url,
             "WHALETRADER_EXCHANGE_URL": self.url,
@@ -180,8 +181,19 @@ class Stack:
             if found if not isinstance(found, Awaitable) else await found:
                 return
             if time.monotonic() > deadline_s or not self.execution.is_running:
-                raise AssertionError(f"{what}: did not come\n{self.execution.last_words()}")
+                raise AssertionError(
+                    f"{what}: did not come\nlast events: {', '.join(self.told.kinds)}\n"
+                    f"{self.execution.last_words()}"
+                )
             await asyncio.sleep(0.05)
+
+    async def until_struck(self, rule: str, times: int = 1) -> None:
+        """Wait until a rule of the weather has acted."""
+
+        async def has_struck() -> bool:
+            return (await self.struck())[rule] >= times
+
+        await self.until(has_struck, f"weather {rule!r} over us")
 
     async def until_live(self, approval_id: str) -> str:
         """Wait until an approval's order is on the book; return its id."""

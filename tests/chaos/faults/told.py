@@ -3,7 +3,7 @@
 Reads the log's order.events and nothing of the agent. Used by the faults and the bad weather.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from whaletrader.runtime.log import Log, Position
 from whaletrader.schemas import common_pb2, order_pb2
 
 _PAGE = 1_000
+_KINDS_MAX = 20
 FillKey = tuple[str, str]
 
 
@@ -36,6 +37,8 @@ class Told:
     differences: list[order_pb2.ReconciliationFailed] = field(default_factory=list)
     # What was said more often than once, and what was never announced: must stay empty.
     wrong: list[str] = field(default_factory=list)
+    # The last events, for whoever has to find out why something did not come.
+    kinds: deque[str] = field(default_factory=lambda: deque(maxlen=_KINDS_MAX))
     _standing_by_order: Counter[str] = field(default_factory=Counter)
     _orders_of: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _offsets: dict[int, int] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class Told:
         return count
 
     def take(self, event: Message) -> None:
+        self.kinds.append(type(event).__name__)
         match event:
             case order_pb2.OrderAnnounced():
                 self._once(self.announced, event.order.order_id, event)

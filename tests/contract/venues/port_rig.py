@@ -20,6 +20,7 @@ from whaletrader.domain.approval import ApprovalSigner, ApprovalVerifier, signin
 from whaletrader.schemas import common_pb2, order_pb2, risk_pb2
 from whaletrader.services.exchange.config import ExchangeConfig
 from whaletrader.services.exchange.server import running
+from whaletrader.services.exchange.wire.account import expire_heartbeats
 from whaletrader.venues.approval import VerifiedApproval, verify_approval
 from whaletrader.venues.polymarket.client import environment_at
 from whaletrader.venues.polymarket.credentials import ApiCredentials, CredentialSource, parsed
@@ -178,6 +179,12 @@ class Site:
         answer = await self.http.post("/auth/api-key", headers=headers)
         answer.raise_for_status()
         return parsed(answer.json(), "the exchange")
+
+    def hear_nothing_for(self, seconds: int) -> None:
+        """Let the exchange's clock of heartbeats run ahead, and have it look."""
+        for key, (following, heard_ns) in list(self.exchange.heartbeats.items()):
+            self.exchange.heartbeats[key] = (following, heard_ns - seconds * NS)
+        expire_heartbeats(self.exchange)
 
     def revoke(self, credentials: ApiCredentials) -> None:
         """Take a key back at the exchange."""

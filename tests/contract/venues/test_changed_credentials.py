@@ -71,7 +71,7 @@ async def test_a_new_file_is_taken_up_while_orders_flow_and_no_request_is_lost(
     before = len(placed)
     # Only the new key is left: whatever still used the old one would fail now.
     here.revoke(old)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(placed) < before + 10:  # noqa: ASYNC110 - the venue decides when
             await asyncio.sleep(0.02)
     stop.set()
@@ -142,7 +142,7 @@ async def test_the_stream_goes_on_under_the_new_key_and_says_that_it_was_reopene
             events.put_nowait(event)
 
     listening = asyncio.create_task(listen())
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         assert isinstance(await events.get(), StreamOpened)
         write_credentials(file, new)
         assert await alice.refresh_credentials()
@@ -161,7 +161,7 @@ async def test_the_stream_goes_on_under_the_new_key_and_says_that_it_was_reopene
 async def test_orders_under_the_old_key_survive_the_change_while_heartbeats_go_on(
     tmp_path: Path,
 ) -> None:
-    async with site(heartbeat_timeout_s=1) as there:
+    async with site(heartbeat_timeout_s=60) as there:
         file = tmp_path / "api.json"
         write_credentials(file, await there.api_key(ALICE, 1))
         alice = await there.venue(source=FileCredentials(file))
@@ -169,9 +169,9 @@ async def test_orders_under_the_old_key_survive_the_change_while_heartbeats_go_o
         placed = await place(alice, 200_000, 5 * SHARE)
         write_credentials(file, await there.api_key(ALICE, 2))
         assert await alice.refresh_credentials()
-        for _ in range(12):
+        for _ in range(4):
             await alice.heartbeat()
-            await asyncio.sleep(0.3)
+            there.hear_nothing_for(30)
         assert [order.order_id for order in await alice.open_orders()] == [placed.order_id]
 
 
@@ -183,7 +183,7 @@ async def test_the_watch_takes_up_a_new_version_of_a_secret_by_itself(
     source = SecretsManagerCredentials(secrets_client("eu-central-1"), "venue/api")
     alice = await here.venue(source=source, recheck_s=0.1)
     manager.put_secret_value(SecretId="venue/api", SecretString=row(new))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while here.line.requests["GET /auth/api-keys"] < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     here.revoke(old)

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+import whaletrader.venues.preflight
 from tests.contract.venues.port_rig import ALICE, BOB, CONDITION, Site, place, site
 from whaletrader.venues.errors import SignerFailed
 from whaletrader.venues.polymarket.credentials import GivenCredentials
 from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY, LocalSigner
 from whaletrader.venues.polymarket.venue import PolymarketVenue
+from whaletrader.venues.port import StreamOpened
 from whaletrader.venues.preflight import PreflightOptions, preflight
 from whaletrader.venues.report import Report
 
@@ -45,9 +47,9 @@ async def test_a_ready_wallet_passes_every_check_and_nothing_is_placed(here: Sit
         "region",
         "clock",
         "signing key",
+        "wallet",
         "API credentials",
         "account",
-        "wallet",
         "collateral",
         "order generation",
         "market terms",
@@ -116,13 +118,13 @@ async def test_refused_credentials_fail_what_needs_them_and_nothing_else(here: S
 
 
 async def test_heartbeats_are_not_begun_where_silence_would_cancel_what_rests() -> None:
-    async with site(heartbeat_timeout_s=1) as there:
+    async with site() as there:
         alice = await there.venue()
         await place(alice, 200_000, 10 * SHARE)
         report = await examined(alice)
         assert report.has_passed
         assert there.line.requests["POST /v1/heartbeats"] == 0
-        await asyncio.sleep(2.5)
+        there.hear_nothing_for(3_600)
         assert len(await alice.open_orders()) == 1
         assert (await examined(alice, goes_on_beating=True)).has_passed
         assert there.line.requests["POST /v1/heartbeats"] == 1
@@ -131,6 +133,21 @@ async def test_heartbeats_are_not_begun_where_silence_would_cancel_what_rests() 
 async def test_an_unknown_market_fails_what_is_read_from_it(here: Site) -> None:
     report = await examined(await here.venue(), condition_id="0x" + "cd" * 32)
     assert failed(report) == ["market terms", "order book", "share allowances", "dry order"]
+    assert "check the condition id" in report.failures[0].to_do
+
+
+@pytest.mark.parametrize(
+    ("wallet", "found"),
+    [(("0x" + "1" * 40, 2), "does not belong to key"), (("", 2), "set the signature type to 0")],
+)
+async def test_a_wallet_that_is_not_the_keys_own_is_found_and_nothing_is_asked_with_it(
+    here: Site, wallet: tuple[str, int], found: str
+) -> None:
+    report = await examined(await here.venue(wallet=wallet, is_connected=False))
+    assert failed(report)[:2] == ["wallet", "API credentials"]
+    assert found in report.failures[0].found
+    assert "SIGNATURE_TYPE and FUNDER" in report.failures[1].to_do
+    assert here.line.requests["POST /auth/api-key"] == 0
 
 
 async def test_an_exchange_that_is_away_fails_everything_but_the_plain_key(here: Site) -> None:
@@ -141,6 +158,70 @@ async def test_an_exchange_that_is_away_fails_everything_but_the_plain_key(here:
         "signing key",
         "wallet",
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "found", "to_do"),
+    [
+        ({"closed_only": True}, ["account"], "may only close", "ask the venue why"),
+        (
+            {"allowances_unlimited": False},
+            ["collateral", "share allowances"],
+            "no allowance for",
+            "approve the collateral",
+        ),
+        ({"generation": 1}, ["order generation"], "takes generation 1", "must be adapted"),
+    ],
+)
+async def test_what_the_venue_keeps_from_the_account_fails_and_says_what_to_do(
+    config: dict[str, Any], names: list[str], found: str, to_do: str
+) -> None:
+    async with site(**config) as there:
+        report = await examined(await there.venue(is_connected=False))
+        assert failed(report) == names
+        assert found in report.failures[0].found
+        assert to_do in report.failures[0].to_do
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name"),
+    [
+        ("GET /api/geoblock", "region"),
+        ("GET /time", "clock"),
+        ("GET /auth/ban-status/closed-only", "account"),
+        ("GET /version", "order generation"),
+        ("GET /book", "order book"),
+        ("POST /v1/heartbeats", "heartbeat"),
+    ],
+)
+async def test_what_cannot_be_asked_has_failed(here: Site, endpoint: str, name: str) -> None:
+    rule = {"effect": "error", "status": 500, "endpoints": [endpoint]}
+    (await here.http.put("/admin/weather", json={"rules": [rule]})).raise_for_status()
+    report = await examined(await here.venue(is_connected=False))
+    assert failed(report) == [name]
+    assert "connection to the venue" in report.failures[0].to_do
+
+
+async def test_a_hash_that_is_not_the_official_clients_fails(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whaletrader.venues.preflight, "official_digest", lambda *_: bytes(32))
+    report = await examined(await here.venue(is_connected=False))
+    assert failed(report) == ["dry order"]
+    assert "do not trade" in report.failures[0].to_do
+
+
+async def test_a_user_stream_that_does_not_open_fails(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(*_: object) -> AsyncIterator[StreamOpened]:
+        await asyncio.Event().wait()
+        yield StreamOpened()
+
+    monkeypatch.setattr(PolymarketVenue, "events", silent)
+    monkeypatch.setattr(whaletrader.venues.preflight, "CHECK_TIMEOUT_S", 2.0)
+    report = await examined(await here.venue(is_connected=False))
+    assert failed(report) == ["user stream"]
 
 
 # -- the command ------------------------------------------------------------------------------

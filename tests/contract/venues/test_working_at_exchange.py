@@ -1,9 +1,11 @@
 """Approved trades worked at a running exchange: its own books, its own matching, real sockets."""
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from tests.contract.venues.faulty_line import Fault
 from tests.contract.venues.test_execution_at_exchange import _rest, agree
 from tests.contract.venues.trading_rig import (
     CASH,
@@ -139,7 +141,7 @@ async def test_the_holdings_are_those_of_the_exchange_and_a_stranger_is_noticed(
         # Somebody with our key trades behind our back: shares that no order of ours explains.
         await _trade_behind_our_back(trader)
         await trader.until(
-            lambda: any(e.halted for e in trader.said(order_pb2.ReconciliationFailed)), 20.0
+            lambda: any(e.halted for e in trader.said(order_pb2.ReconciliationFailed))
         )
         trader.tell(approval("a2", **EXPIRES))
         await trader.settle()
@@ -163,22 +165,63 @@ def _tick(trader: Trader) -> bool:
     return False
 
 
-async def test_the_exchange_hears_that_we_live_while_an_order_rests_and_only_then() -> None:
+async def test_the_exchange_hears_that_we_live_before_an_order_rests_and_after_it() -> None:
     async with trading() as trader:
-        trader.rhythm = Rhythm(30.0, heartbeat_s=0.1)
+        trader.rhythm = Rhythm(30.0, heartbeat_s=0.05)
         await trader.restart()
-        await asyncio.sleep(0.5)
-        assert not _beats(trader)
-        trader.tell(approval(**EXPIRES))
+        # A silence between two orders would end the second one, if it came before the lapse.
         await trader.until(lambda: _beats(trader) >= 3)
+        trader.tell(approval(**EXPIRES))
+        await trader.until(lambda: bool(trader.said(order_pb2.OrderAccepted)))
         trader.tell(control(control_pb2.CONTROL_ACTION_HALT))
         await trader.until(lambda: bool(trader.ends()))
-        await trader.settle()
         heard = _beats(trader)
-        await asyncio.sleep(0.5)
-        assert _beats(trader) <= heard + 1
+        await trader.until(lambda: _beats(trader) >= heard + 3)
+
+
+async def test_a_new_life_takes_over_the_heartbeats_of_the_former_before_they_lapse() -> None:
+    async with trading() as trader:
+        # So seldom that only a beat at once can be heard.
+        trader.rhythm = Rhythm(30.0, heartbeat_s=3_600.0)
+        chains = trader.place.heartbeats
+        await trader.restart()
+        await trader.until(lambda: bool(chains))
+        [(key, (_, heard_ns))] = chains.items()
+        await trader.restart()
+        await trader.until(lambda: list(chains) == [key] and chains[key][1] > heard_ns)
+        assert not trader.said(order_pb2.OrderAnnounced), "before any order"
+
+
+@pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.LOSE_ANSWER])
+async def test_after_a_heartbeat_that_failed_everything_is_read_anew(fault: Fault) -> None:
+    async with trading() as trader:
+        # No look by the clock.
+        trader.rhythm = Rhythm(3_600.0, heartbeat_s=0.1)
+        await trader.restart()
+        # One when the stream has opened, and one a moment later.
+        await trader.until(lambda: _looks(trader) >= 2)
+        await trader.settle()
+        looked = _looks(trader)
+        trader.place.line.arm("POST /v1/heartbeats", fault)
+        await trader.until(lambda: _looks(trader) > looked)
+
+
+async def test_after_heartbeats_have_lapsed_everything_is_read_anew() -> None:
+    async with trading() as trader:
+        trader.rhythm = Rhythm(3_600.0, heartbeat_s=0.1)
+        await trader.restart()
+        await trader.until(lambda: _looks(trader) >= 2)
+        await trader.settle()
+        looked = _looks(trader)
+        # What the exchange does after a silence.
+        trader.place.heartbeats.clear()
+        await trader.until(lambda: _looks(trader) > looked)
 
 
 def _beats(trader: Trader) -> int:
     requests = trader.place.line.requests
     return sum(count for name, count in requests.items() if "heartbeat" in name)
+
+
+def _looks(trader: Trader) -> int:
+    return trader.place.line.requests["GET /data/orders"]

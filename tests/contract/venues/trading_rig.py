@@ -53,6 +53,8 @@ T0 = 1_760_000_000 * S
 CONDITION = "0x" + "ab" * 32
 YES, NO = str(7**80), str(7**81)
 CASH = 1_000_000_000
+# Far more than anything takes here: a machine may be busy with something else.
+PATIENCE_S = 60.0
 PEM = Ed25519PrivateKey.from_private_bytes(b"k" * 32).private_bytes(
     Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
 )
@@ -124,6 +126,8 @@ class Place:
     http: httpx.AsyncClient
     engine: Any
     clock: SetClock
+    # Chains of heartbeats at the exchange: API key -> (next id, when it was last heard).
+    heartbeats: dict[str, tuple[str, int]]
     window: int = 0
 
     async def admin(self, path: str, body: Any) -> Any:
@@ -159,8 +163,9 @@ class Trader:
 
     place: Place
     policy: ExecutionPolicy
-    effect_policy: Policy = field(default_factory=lambda: Policy(5.0, 5, 0.02))
-    rhythm: Rhythm = field(default_factory=lambda: Rhythm(30.0))
+    effect_policy: Policy = field(default_factory=lambda: Policy(20.0, 5, 0.02))
+    # No look by the clock: what is not told must be read for a reason.
+    rhythm: Rhythm = field(default_factory=lambda: Rhythm(3_600.0))
     journal: list[agent_pb2.JournalEntry] = field(default_factory=list)
     events: list[Message] = field(default_factory=list)
 
@@ -199,7 +204,7 @@ class Trader:
         """Commit one input; `act=False` is a crash before the effects are started."""
         self._step([Inline(message)], act)
 
-    async def until(self, done: Callable[[], bool], timeout_s: float = 8.0) -> None:
+    async def until(self, done: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
         """Work until the condition holds. Time of the tape does not pass."""
         async with asyncio.timeout(timeout_s):
             while not done():
@@ -209,7 +214,7 @@ class Trader:
     async def settle(self) -> None:
         """Work until no effect is under way and nothing has come in for a while."""
         quiet = 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while quiet < 10:
                 quiet = 0 if self.work() or self.runner.in_flight else quiet + 1
                 await asyncio.sleep(0.01)
@@ -273,7 +278,7 @@ async def place(**config: Any) -> AsyncIterator[Place]:
         httpx.AsyncClient(base_url=url) as http,
         line_to(url) as line,
     ):
-        made = Place(url, line, http, venue.exchange, SetClock(T0))
+        made = Place(url, line, http, venue.exchange, SetClock(T0), venue.heartbeats)
         await made.admin("markets", {"markets": [MARKET]})
         for key in (DEVELOPMENT_KEY, MAKER_KEY):
             address = LocalSigner(SecretStr(key)).address

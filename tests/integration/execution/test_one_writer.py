@@ -14,7 +14,7 @@ from whaletrader.runtime.agent import Effect
 from whaletrader.runtime.service import EffectRetry
 from whaletrader.schemas import order_pb2
 from whaletrader.services.execution import wallet_lock
-from whaletrader.services.execution.claims import ClaimLost, ClaimRefused
+from whaletrader.services.execution.claims import ClaimLost, ClaimRefused, ClaimUnconfirmed
 from whaletrader.services.execution.performers import Guards, SubmitPerformer
 from whaletrader.services.execution.reconcile import Reconciler
 from whaletrader.services.execution.wallet_lock import ClaimWatch, PostgresClaim
@@ -72,6 +72,28 @@ async def test_an_old_confirmation_counts_for_nothing(
         claim.require()
     await claim.confirm()
     claim.require()
+    await claim.release()
+
+
+async def test_a_server_that_is_slow_to_answer_holds_orders_back_and_ends_nothing_at_once(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = PostgresClaim(postgres_dsn, WALLET, "execution@one")
+    await claim.take(0)
+    with monkeypatch.context() as slowly:
+        slowly.setattr(wallet_lock, "_CONFIRM_TIMEOUT_S", 0.1)
+        slowly.setattr(wallet_lock, "_OURS", "SELECT 0 * $1::bigint * $2::bigint FROM pg_sleep(60)")
+        with pytest.raises(ClaimUnconfirmed):
+            await claim.confirm()
+        with pytest.raises(ClaimUnconfirmed):
+            await ClaimWatch(claim, patience_s=0).run(lambda _: None)
+    watching = asyncio.create_task(ClaimWatch(claim).run(lambda _: None))
+    with pytest.raises(ClaimRefused):
+        await PostgresClaim(postgres_dsn, WALLET, "execution@two").take(0.3)
+    await claim.confirm()
+    claim.require()
+    assert not watching.done(), "the wallet was never anybody else's"
+    watching.cancel()
     await claim.release()
 
 

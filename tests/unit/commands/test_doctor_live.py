@@ -46,7 +46,8 @@ def test_two_keys_are_refused_without_printing_either(
     code, text = said("--venue-url", NOBODY, "--json")
     assert code == 1
     [check] = json.loads(text)["checks"]
-    assert "not twice" in check["found"]
+    assert "one private key, not several" in check["found"]
+    assert "WHALETRADER_EXECUTION_PRIVATE_KEY_FILE" in check["found"]
     assert DEVELOPMENT_KEY[2:] not in text
 
 
@@ -62,6 +63,20 @@ def test_a_key_file_that_others_may_read_is_refused(
     assert f"chmod 600 {file}" in text
 
 
+def test_an_address_without_its_scheme_is_refused_before_anything_is_asked() -> None:
+    code, text = said("--venue-url", "localhost:8080", "--json")
+    [check] = json.loads(text)["checks"]
+    assert code == 1
+    assert "WHALETRADER_EXCHANGE_URL: give a whole address, such as http://" in check["found"]
+
+
+def test_a_refused_setting_is_named_as_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHALETRADER_EXECUTION_SIGNATURE_TYPE", "7")
+    code, text = said("--venue-url", NOBODY)
+    assert code == 1
+    assert "WHALETRADER_EXECUTION_SIGNATURE_TYPE: Input should be" in text
+
+
 def test_an_exchange_that_is_not_there_fails_every_check_that_asks_it() -> None:
     code, text = said("--venue-url", NOBODY, "--json")
     report = json.loads(text)
@@ -70,6 +85,10 @@ def test_an_exchange_that_is_not_there_fails_every_check_that_asks_it() -> None:
         "signing key",
         "wallet",
     ]
+    to_do = {check["name"]: check["to_do"] for check in report["checks"]}
+    assert "connection" in to_do["API credentials"]
+    assert "'API credentials' first" in to_do["collateral"]
+    assert "'market terms' first" in to_do["dry order"]
 
 
 def test_options_of_the_live_report_are_refused_without_it() -> None:

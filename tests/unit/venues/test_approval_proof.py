@@ -1,6 +1,7 @@
 """Only a verified approval can be shown to a venue, and it covers nothing but itself."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from mypy.api import run as mypy
 
 from whaletrader.domain.approval import ApprovalSigner, ApprovalVerifier, signing_bytes
 from whaletrader.schemas import common_pb2, order_pb2, risk_pb2
@@ -60,6 +62,31 @@ def test_nobody_else_can_make_the_proof() -> None:
         VerifiedApproval(approval(), object())
     with pytest.raises(TypeError):
         VerifiedApproval(approval())  # type: ignore[call-arg]
+
+
+def test_an_unapproved_order_does_not_even_pass_the_type_checker(tmp_path: Path) -> None:
+    refused = [
+        "venue.submit(trade, order)",
+        "venue.submit(None, order)",
+        "venue.submit(order)",
+        "venue.submit(VerifiedApproval(trade), order)",
+    ]
+    head = [
+        "from whaletrader.schemas import order_pb2, risk_pb2",
+        "from whaletrader.venues.approval import VerifiedApproval",
+        "from whaletrader.venues.port import Venue",
+        "async def send(venue: Venue, proof: VerifiedApproval, trade: risk_pb2.ApprovedTrade,",
+        "               order: order_pb2.OrderAnnounced) -> None:",
+        "    await venue.submit(proof, order)",
+    ]
+    file = tmp_path / "sends.py"
+    file.write_text("\n".join([*head, *(f"    await {call}" for call in refused)]) + "\n")
+    said, errors, _ = mypy(
+        ["--strict", "--follow-imports=silent", f"--cache-dir={tmp_path}", str(file)]
+    )
+    lines = {int(line.split(":")[1]) for line in said.splitlines() if ": error:" in line}
+    assert lines == {len(head) + 1 + number for number in range(len(refused))}, said + errors
+    assert said.count('expected "VerifiedApproval"') >= len(refused) - 1
 
 
 def test_the_proof_keeps_its_own_copy() -> None:

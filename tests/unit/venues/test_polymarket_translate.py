@@ -192,7 +192,25 @@ def test_a_placement_says_that_the_order_is_there_and_an_update_says_nothing() -
 
 def test_an_invalid_order_without_fills_is_rejected() -> None:
     assert state_of("INVALID", Decimal(0)) is OrderState.REJECTED
-    assert state_of("ORDER_STATUS_LIVE", Decimal(0)) is OrderState.OPEN
+    assert state_of("INVALID", Decimal(1)) is OrderState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("LIVE", OrderState.OPEN),
+        ("ORDER_STATUS_LIVE", OrderState.OPEN),
+        ("DELAYED", OrderState.OPEN),
+        ("UNMATCHED", OrderState.OPEN),
+        ("ORDER_STATUS_CANCELED_MARKET_RESOLVED", OrderState.CANCELLED),
+        ("ORDER_STATUS_MATCHED", OrderState.FILLED),
+        # Of tomorrow: whoever takes it for an end buys twice.
+        ("PAUSED", OrderState.OPEN),
+        ("ORDER_STATUS_HELD_FOR_REVIEW", OrderState.OPEN),
+    ],
+)
+def test_a_word_that_nobody_knows_ends_no_order(word: str, state: OrderState) -> None:
+    assert state_of(word, Decimal(0)) is state
 
 
 def test_an_order_of_the_rest_reads() -> None:

@@ -6,10 +6,11 @@ that the settings name. Secrets are never printed; they come from the environmen
 nobody else may read, or stay in AWS.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from whaletrader.runtime.settings import Mode
@@ -30,7 +31,15 @@ from whaletrader.venues.polymarket.venue import PolymarketVenue, WalletSettings
 PREFIX: Final = "WHALETRADER_EXECUTION_"
 
 Address = Annotated[str, Field(pattern=r"^(0x[0-9a-fA-F]{40})?$")]
-Url = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+
+
+def _http(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[^\s/]\S*", url):
+        raise ValueError("give a whole address, such as http://127.0.0.1:8080")
+    return url
+
+
+Url = Annotated[str, AfterValidator(_http)]
 
 
 class VenueAccess(BaseSettings):
@@ -48,7 +57,7 @@ class VenueAccess(BaseSettings):
 
     mode: Annotated[Mode, Field(validation_alias="WHALETRADER_MODE")] = Mode.DEMO
     # An exchange that serves every host; empty means Polymarket itself, and needs live mode.
-    exchange_url: Annotated[str, Field(validation_alias="WHALETRADER_EXCHANGE_URL")] = ""
+    exchange_url: Annotated[Url, Field(validation_alias="WHALETRADER_EXCHANGE_URL")] = ""
     live_confirmed: bool = False
     # The region gate, if it is not the one that belongs to the hosts.
     geoblock_url: Url = ""
@@ -94,9 +103,15 @@ class VenueAccess(BaseSettings):
             bool(self.kms_key_id),
         ]
         if sum(given) > 1:
-            raise ValueError("give the private key by environment, by file or in KMS, not twice")
+            raise ValueError(
+                f"give one private key, not several: {PREFIX}PRIVATE_KEY_FILE, "
+                f"{PREFIX}PRIVATE_KEY or {PREFIX}KMS_KEY_ID"
+            )
         if not any(given) and self.mode is not Mode.DEMO:
-            raise ValueError("a private key is needed: the development key is for the demo only")
+            raise ValueError(
+                f"a private key is needed: set {PREFIX}PRIVATE_KEY_FILE, {PREFIX}PRIVATE_KEY or "
+                f"{PREFIX}KMS_KEY_ID; the development key is for the demo only"
+            )
         if self.signature_type and not self.funder:
             raise ValueError(f"signature type {self.signature_type} needs {PREFIX}FUNDER")
         return self
@@ -106,14 +121,20 @@ class VenueAccess(BaseSettings):
         parts = (self.api_key, self.api_secret, self.api_passphrase)
         given = [bool(part.get_secret_value()) for part in parts]
         if any(given) and not all(given):
-            raise ValueError("API key, secret and passphrase are needed together")
+            raise ValueError(
+                f"{PREFIX}API_KEY, {PREFIX}API_SECRET and {PREFIX}API_PASSPHRASE are needed "
+                "together"
+            )
         sources = [
             any(given),
             self.api_credentials_file is not None,
             bool(self.api_credentials_secret_id),
         ]
         if sum(sources) > 1:
-            raise ValueError("give API credentials by environment, file or secret, not twice")
+            raise ValueError(
+                f"give API credentials once, not twice: {PREFIX}API_KEY with the two others, "
+                f"{PREFIX}API_CREDENTIALS_FILE or {PREFIX}API_CREDENTIALS_SECRET_ID"
+            )
         return self
 
     def key(self) -> SecretStr:

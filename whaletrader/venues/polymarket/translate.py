@@ -48,7 +48,7 @@ _STATES: Final = {
     "CONFIRMED": FillState.CONFIRMED,
     "FAILED": FillState.FAILED,
 }
-_OPEN_WORDS: Final = ("LIVE", "DELAYED", "UNMATCHED")
+_ENDED: Final = ("CANCEL", "INVALID")
 _GONE_WORDS: Final = ("not found", "already canceled", "already matched", "canceled or matched")
 _EXPIRED_WORDS: Final = ("CANCELED_EXPIRED_ORDER", "CANCELED_ORDER_TIMED_OUT")
 
@@ -120,17 +120,21 @@ def order_of(order: OpenOrder) -> VenueOrder:
 
 
 def state_of(word: str, matched: Decimal) -> OrderState:
-    """Translate the venue's status word; the cancelled ones carry free text behind them."""
+    """Translate the venue's status word; the cancelled ones carry free text behind them.
+
+    A word that nobody knows ends nothing: an order that is taken for gone and rests after all is
+    bought twice, while one that is taken to rest is asked for and cancelled until it is gone.
+    """
     word = word.upper().removeprefix("ORDER_STATUS_")
-    if word in _OPEN_WORDS:
-        return OrderState.OPEN
     if word == "MATCHED":
         return OrderState.FILLED
     if word in _EXPIRED_WORDS:
         return OrderState.EXPIRED
     if word == "INVALID" and not matched:
         return OrderState.REJECTED
-    return OrderState.CANCELLED
+    if word.startswith(_ENDED):
+        return OrderState.CANCELLED
+    return OrderState.OPEN
 
 
 def fills_of_row(trade: ClobTrade, wallet: str, owner: str) -> list[VenueFill]:

@@ -141,9 +141,13 @@ class PolymarketVenue:
         """What the orders are signed for, and what spends the wallet's collateral."""
         return self._contracts
 
+    def require_own_wallet(self) -> None:
+        """Raise VenueStop unless the wallet is the key's own under its signature type."""
+        wallet_type_of(self._account, self._environment)
+
     async def connect(self) -> None:
         """Log in. Idempotent. Raises VenueUnavailable, VenueStop."""
-        wallet_type_of(self._account, self._environment)
+        self.require_own_wallet()
         await self._sessions.start()
         if self._watch is None:
             self._watch = asyncio.create_task(self._sessions.watch(self._recheck_s))

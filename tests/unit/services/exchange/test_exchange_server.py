@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
 from whaletrader.services.exchange.config import ExchangeConfig
-from whaletrader.services.exchange.server import bind
+from whaletrader.services.exchange.server import bind, server
 
 
 def test_answers_do_not_wait_for_acknowledgements() -> None:
@@ -23,6 +24,13 @@ def test_a_taken_port_is_an_error_and_not_another_port() -> None:
     listener, url = bind(ExchangeConfig())
     with listener, pytest.raises(OSError, match="in use"):
         bind(ExchangeConfig(port=int(url.rpartition(":")[2])))
+
+
+def test_an_idle_connection_is_given_up_by_the_client_and_not_by_the_server() -> None:
+    # A request that leaves just as the server closes would be lost.
+    kept_s = httpx.Limits().keepalive_expiry
+    assert kept_s is not None
+    assert server(ExchangeConfig()).config.timeout_keep_alive > 2 * kept_s
 
 
 @pytest.mark.parametrize(

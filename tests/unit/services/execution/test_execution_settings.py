@@ -7,8 +7,10 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from whaletrader.runtime.settings import Mode
+from whaletrader.schemas import order_pb2
 from whaletrader.services.execution.__main__ import build
 from whaletrader.services.execution.config import ExecutionSettings
+from whaletrader.services.execution.working.terms import S, TacticSettings
 from whaletrader.venues.polymarket.signer import DEVELOPMENT_KEY, LocalSigner
 
 LOCAL = "http://127.0.0.1:9"
@@ -61,6 +63,25 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_demo_works_orders_for_hours_and_uses_the_development_key() -> None:
     assert made().working_ns == 6 * 3_600 * 10**9
     assert made().key() == SecretStr(DEVELOPMENT_KEY)
+
+
+def test_the_defaults_are_one_set_of_numbers_wherever_they_are_written() -> None:
+    settings = made(mode=Mode.PAPER, private_key=KEY)
+    tactics = settings.tactics()
+    assert tactics == TacticSettings()
+    assert [
+        (it.duration_ns // S, it.offset_micro, it.size_micro_ratio) for it in tactics.phases
+    ] == [(30, 0, 1_000_000), (45, 20_000, 900_000), (60, 50_000, 750_000)]
+    assert (tactics.iceberg_micro_ratio, tactics.wide_spread_micro_ratio) == (100_000, 30_000)
+    slippage = (tactics.limit_slippage_micro_ratio, tactics.market_slippage_micro_ratio)
+    assert slippage == (20_000, 50_000)
+    assert (settings.holdings_s, settings.sends_heartbeats) == (300, True)
+
+
+def test_in_a_demo_each_trade_is_one_order_and_nothing_runs_by_the_clock() -> None:
+    settings = made()
+    assert settings.tactics().fixed == order_pb2.TACTIC_SINGLE
+    assert (settings.holdings_s, settings.sends_heartbeats) == (0, False)
 
 
 def test_the_key_is_read_from_its_file_and_printed_nowhere(tmp_path: Path) -> None:

@@ -240,6 +240,35 @@ def test_an_absent_order_is_sent_again_as_it_is_while_its_approval_lives() -> No
     assert bench.record(order_id).phase is Phase.LIVE
 
 
+def test_an_absent_order_whose_time_is_over_is_not_sent_again() -> None:
+    bench = Bench()
+    order_id = bench.announce(expires_ns=T0 + 600 * S)
+    fail_submission(bench, order_id)
+    bench.fire("leg", order_id, after_s=60)
+    bench.tell(resolved(order_id, ABSENT))
+    assert len(bench.asked(order_pb2.SubmitOrder)) == 1, "its approval lives, but not its turn"
+    assert ends(bench) == [(order_pb2.CLOSE_STATUS_FAILED, 0)]
+
+
+def test_an_absent_order_of_a_halted_portfolio_is_not_sent_though_what_rests_may_stay() -> None:
+    bench = Bench(replace(POLICY, cancel_on_halt=False))
+    order_id = bench.announce()
+    fail_submission(bench, order_id)
+    bench.tell(control(control_pb2.CONTROL_ACTION_HALT))
+    bench.tell(resolved(order_id, ABSENT))
+    assert len(bench.asked(order_pb2.SubmitOrder)) == 1
+
+
+def test_an_order_that_is_given_up_is_cancelled_should_it_turn_up_meanwhile() -> None:
+    bench = Bench()
+    order_id = bench.announce()
+    fail_submission(bench, order_id)
+    bench.now_ns += 600 * S
+    bench.tell(resolved(order_id, ABSENT))
+    assert ends(bench) == [(order_pb2.CLOSE_STATUS_FAILED, 0)]
+    assert [it.order.order_id for it in bench.asked(order_pb2.CancelOrder)] == [order_id]
+
+
 def test_an_absent_order_of_a_halted_portfolio_ends_as_cancelled() -> None:
     bench = Bench()
     order_id = bench.announce()

@@ -193,6 +193,20 @@ FAILED_AFTER_ITS_ORDER_WAS_TAKEN_OFF = [
     ("settle", False),
 ]
 
+# One fill fails before the order is off the book, another one after the next order is out.
+FAILED_BEFORE_AND_AFTER_THE_NEXT_ORDER = [
+    ("read", 1),
+    ("place", True, 0),
+    ("fill", 1),
+    ("fill", 1),
+    ("settle", False),
+    ("pass_time", 2),
+    ("cancel",),
+    ("resolve",),
+    ("read", 1),
+    ("settle", False),
+]
+
 
 @settings(max_examples=120, deadline=None)
 @given(
@@ -202,6 +216,7 @@ FAILED_AFTER_ITS_ORDER_WAS_TAKEN_OFF = [
 )
 @example(order_pb2.TACTIC_SINGLE, FILLED_BUT_FOR_A_FAILED_LOT, None)
 @example(order_pb2.TACTIC_ADAPTIVE, FAILED_AFTER_ITS_ORDER_WAS_TAKEN_OFF, None)
+@example(order_pb2.TACTIC_AGGRESSIVE, FAILED_BEFORE_AND_AFTER_THE_NEXT_ORDER, None)
 def test_whatever_the_venue_does_the_approval_holds_and_everything_ends_once(
     tactic: Any, moves: list[Any], stop: Any
 ) -> None:
