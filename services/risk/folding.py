@@ -20,6 +20,7 @@ from whaletrader.services.risk.state import (
     RiskState,
     Tag,
     Verdict,
+    booked_as,
     day_of,
     week_of,
 )
@@ -144,7 +145,9 @@ def _book_money(state: RiskState, event: risk_pb2.ExposureChanged, now_ns: int) 
     state.realized_micro += event.realized_delta_micro
     if not event.realized_delta_micro:
         return
-    day, week, history = day_of(now_ns), week_of(now_ns), state.history
+    history = state.history
+    day = booked_as(day_of(now_ns), history.day)
+    week = booked_as(week_of(now_ns), history.week)
     history.day_realized_micro = state.realized_on(day) + event.realized_delta_micro
     history.day = day
     if week != history.week:

@@ -157,6 +157,7 @@ class Asker:
         return max((after - before for before, after in pairs), default=0.0)
 
     async def _once(self, proposal: risk_pb2.TradeProposal) -> Message | None:
+        proposal.asked_ns = time.time_ns()
         try:
             reply = await self.client.request(
                 APPROVALS.of(proposal.condition_id),

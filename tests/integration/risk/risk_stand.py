@@ -87,6 +87,7 @@ class Stand:
             "max_size_micro": 100 * SHARE,
             "fair_value_micro": 650_000,
             "deadline_ns": time.time_ns() + 60 * S,
+            "asked_ns": time.time_ns(),
         }
         return risk_pb2.TradeProposal(**{**terms, **changes})  # type: ignore[arg-type]
 

@@ -190,6 +190,7 @@ class Room:
             "max_size_micro": 1_000 * SHARE,
             "fair_value_micro": 600_000,
             "deadline_ns": self.now_ns + S // 4,
+            "asked_ns": self.now_ns,
         }
         return risk_pb2.TradeProposal(**{**terms, **changes})  # type: ignore[arg-type]
 
@@ -295,6 +296,7 @@ def mandate_of(room: Room, **changes: object) -> risk_pb2.QuoteMandateProposal:
         "size_micro_max": 20 * SHARE,
         "duration_ns": 600 * S,
         "deadline_ns": room.now_ns + S,
+        "asked_ns": room.now_ns,
     }
     return risk_pb2.QuoteMandateProposal(**{**terms, **changes})  # type: ignore[arg-type]
 

@@ -113,6 +113,7 @@ def buy(market: str) -> Callable[[World], None]:
                 max_size_micro=100 * SHARE,
                 fair_value_micro=990_000,
                 deadline_ns=NOW,
+                asked_ns=NOW,
             )
         )
         world.approvals += [e for e in events if isinstance(e, risk_pb2.ApprovedTrade)]

@@ -16,6 +16,7 @@ from tests.unit.services.risk.risk_room import (
     Room,
     S,
     alerts,
+    closed,
     no,
     order_of,
     said,
@@ -109,7 +110,7 @@ def test_a_recovery_ends_the_reduction() -> None:
     assert Alert.DRAWDOWN_RECOVERED in alerts(step)
 
 
-def deleveraged(room: Room) -> order_pb2.OrderRef:
+def deleveraged(room: Room) -> risk_pb2.ApprovedTrade:
     held(room)
     step = mark(room, 290_000)
     assert state_of(room) == DELEVERAGE
@@ -117,12 +118,12 @@ def deleveraged(room: Room) -> order_pb2.OrderRef:
     sale = said(step, risk_pb2.ApprovedTrade)[0]
     assert sale.size_micro == 4_950 * SHARE
     assert said(step, risk_pb2.DeriskOrdered)[0].reduce_micro_ratio == 500_000
-    return order_of(sale)
+    return sale
 
 
 def test_at_the_last_step_half_of_everything_is_sold_and_then_a_person_must_resume() -> None:
     room = Room(steps_of(drawdown_needs_resume=True))
-    order = deleveraged(room)
+    order = order_of(deleveraged(room))
     room.tell(order_pb2.OrderAnnounced(order=order))
     mark(room, 290_000)
     assert state_of(room) == DELEVERAGE
@@ -145,15 +146,35 @@ def test_at_the_last_step_half_of_everything_is_sold_and_then_a_person_must_resu
 
 def test_without_a_person_the_drawdowns_halt_ends_with_the_day() -> None:
     room = Room(steps_of(drawdown_needs_resume=False))
-    order = deleveraged(room)
-    room.tell(order_pb2.OrderAnnounced(order=order))
-    room.tell(order_pb2.OrderClosed(order=order, status=order_pb2.CLOSE_STATUS_CANCELLED))
+    room.work(deleveraged(room))
     mark(room, 290_000)
     assert state_of(room) == HALTED
     assert room.state.stance.exit_condition == states.BY_ITSELF
     room.now_ns += DAY
     mark(room, 290_000)
     assert state_of(room) == NORMAL
+
+
+def test_what_comes_back_unsold_of_the_cut_is_put_up_again_and_then_somebody_is_paged() -> None:
+    room = Room(steps_of(flatten_attempts_max=3))
+    sale = deleveraged(room)
+    order = order_of(sale)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    part = order_pb2.Fill(trade_id="t", price_micro=290_000, size_micro=1_950 * SHARE)
+    room.tell(order_pb2.OrderMatched(order=order, fill=part))
+    step = room.tell(closed(order, part.size_micro))
+    (second,) = said(step, risk_pb2.ApprovedTrade)
+    assert second.size_micro == 3_000 * SHARE
+    (third,) = said(room.fire(second), risk_pb2.ApprovedTrade)
+    assert third.size_micro == 3_000 * SHARE
+    mark(room, 290_000)
+    assert state_of(room) == DELEVERAGE
+    step = room.tell(order_pb2.ApprovalRefused(approval_id=third.approval_id, portfolio="main"))
+    assert not said(step, risk_pb2.ApprovedTrade)
+    assert alerts(step) == [Alert.NOT_FLATTENED]
+    mark(room, 290_000)
+    assert state_of(room) == HALTED
+    assert room.restored() == room.state
 
 
 def test_in_every_state_that_a_rule_caused_holdings_may_be_sold_and_nothing_bought() -> None:
