@@ -30,11 +30,15 @@ from tests.unit.services.risk.risk_room import (
     Room,
     agent,
     closed,
+    listing,
+    mandate_of,
     no,
     order_of,
     said,
+    standing,
     yes,
 )
+from whaletrader.domain.ids import derived_id
 from whaletrader.domain.money import notional, taker_fee
 from whaletrader.runtime.core import Core
 from whaletrader.schemas import agent_pb2, common_pb2, control_pb2, order_pb2, risk_pb2
@@ -56,6 +60,17 @@ LIMITS = SETTINGS.model_copy(
         "price_age_s_max": 86_400,
         "day_loss_needs_resume": False,
         "drawdown_needs_resume": False,
+        # Each of these is met by some run: capital is what is left of 160 dollars.
+        "strategy_ratio_max": Decimal("0.6"),
+        "category_ratio_max": Decimal("0.7"),
+        "topic_ratio_max": Decimal("0.5"),
+        "group_ratio_max": Decimal("0.55"),
+        "worst_case_ratio_max": Decimal("0.8"),
+        "phase_ratios": (Decimal("0.5"), Decimal("0.75"), Decimal("0.9"), Decimal(1)),
+        "phase_start": 3,
+        "cvar_ratio_max": Decimal("0.6"),
+        "mvar_ratio_warn": Decimal("0.5"),
+        "mvar_ratio_max": Decimal("0.6"),
         "open_positions_max": 3,
         "topic_markets_max": 1,
         "losses_in_row_max": 3,
@@ -94,16 +109,28 @@ class Interleavings(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.room = Room(LIMITS, fee_rate_micro=FEE_RATE, cash_usd=Decimal(160))
+        for market in MARKETS:
+            topic = "election" if market in MARKETS[:2] else "weather"
+            terms = {"event_slug": topic, "category": "news", "fee_rate_micro": FEE_RATE}
+            self.room.tell(listing(market, **terms))
+        self.before = standing(self.risk)
         for index, token in enumerate(TOKENS):
             market = token.rsplit("-", 1)[0]
             self.room.print_price(market, token, 310_000 + 60_000 * index)
         self.unused: list[risk_pb2.ApprovedTrade] = []
         self.orders: list[Order] = []
         self.standing: list[Standing] = []
+        self.mandates: list[risk_pb2.QuoteMandate] = []
         self.decided: dict[str, str] = {}
         self.told: list[Message] = []
         self.asked: list[tuple[risk_pb2.TradeProposal, bytes]] = []
-        self.fills = 0
+        self.fills = self.legs = 0
+
+    @property
+    def risk(self) -> RiskAgent:
+        running = self.room.core.agent
+        assert isinstance(running, RiskAgent)
+        return running
 
     # What others do.
 
@@ -116,13 +143,20 @@ class Interleavings(RuleBasedStateMachine):
         edge=st.integers(-5, 60),
     )
     def propose(
-        self, token: str, leader: str, is_buy: bool, cents: int, shares: int, edge: int
+        self,
+        token: str,
+        leader: str,
+        is_buy: bool,
+        cents: int,
+        shares: int,
+        edge: int,
     ) -> None:
         available = self.room.state.available_micro
         proposal = self.room.proposal(
             condition_id=token.rsplit("-", 1)[0],
             token_id=token,
             leader=leader,
+            strategy="copy" if shares % 2 else "quotes",
             side=BUY if is_buy else SELL,
             limit_price_micro=cents * 10_000,
             max_size_micro=shares * SHARE,
@@ -142,19 +176,83 @@ class Interleavings(RuleBasedStateMachine):
 
     def counts_are_what_was_told(self, approval: risk_pb2.ApprovedTrade) -> None:
         """What each limit was held against is what the book holds afterwards."""
-        state = self.room.state
+        state, desk = self.room.state, self.risk._desk
+        topic = next(
+            sum(markets.values())
+            for markets in state.by_topic.values()
+            if approval.condition_id in markets
+        )
         actual = {
             Rule.POSITION_LIMIT: state.by_token.get(approval.token_id, 0),
             Rule.MARKET_LIMIT: state.by_market.get(approval.condition_id, 0),
             Rule.LEADER_LIMIT: state.by_leader.get(approval.leader, 0),
             Rule.STRATEGY_LIMIT: state.by_strategy.get(approval.strategy, 0),
+            Rule.CATEGORY_LIMIT: sum(state.by_category.values()),
+            Rule.TOPIC_LIMIT: topic,
+            Rule.GROUP_LIMIT: topic,
             Rule.TOTAL_LIMIT: state.exposure_micro,
+            Rule.CAPITAL_PHASE: state.exposure_micro,
+            Rule.WORST_CASE: desk.marks.worst_micro,
             Rule.OPEN_POSITIONS: len(state.by_token),
         }
         told = {reason.rule: reason for reason in approval.reasons}
         for rule_, value in actual.items():
             # It was held against at least that: sizes may be cut after it, never grown.
             assert value <= told[rule_].value <= told[rule_].limit
+        assert told[Rule.CVAR].value < told[Rule.CVAR].limit
+        assert told[Rule.MODIFIED_VAR].value < told[Rule.MODIFIED_VAR].limit
+
+    @rule(
+        market=st.sampled_from(MARKETS),
+        cents=st.integers(30, 60),
+        shares=st.integers(5, 120),
+        other_market=st.sampled_from(MARKETS),
+    )
+    def propose_a_batch(self, market: str, cents: int, shares: int, other_market: str) -> None:
+        legs = [
+            self.room.proposal(
+                condition_id=where,
+                token_id=token,
+                strategy="arbitrage",
+                limit_price_micro=cents * 10_000,
+                max_size_micro=shares * SHARE,
+                fair_value_micro=990_000,
+            )
+            for where, token in ((market, yes(market)), (other_market, no(other_market)))
+        ]
+        for leg in legs:
+            self.legs += 1
+            leg.meta.id = derived_id("leg", self.legs)
+            leg.meta.event_time_ns = self.room.now_ns
+        batch = risk_pb2.BatchProposal(portfolio="main", legs=legs, deadline_ns=self.room.now_ns)
+        verdict = self.room.answer(batch)
+        assert isinstance(verdict, risk_pb2.BatchVerdict)
+        assert len(verdict.approvals) == (len(legs) if verdict.approved else 0)
+        self.unused.extend(verdict.approvals)
+
+    @rule(token=st.sampled_from(TOKENS), cents=st.integers(20, 60), shares=st.integers(5, 120))
+    def propose_a_mandate(self, token: str, cents: int, shares: int) -> None:
+        asked = mandate_of(
+            self.room,
+            condition_id=token.rsplit("-", 1)[0],
+            token_id=token,
+            bid_micro_max=cents * 10_000,
+            ask_micro_min=(cents + 2) * 10_000,
+            inventory_micro_max=shares * SHARE,
+            size_micro_max=shares * SHARE,
+        )
+        answer = self.room.answer(asked)
+        if isinstance(answer, risk_pb2.QuoteMandate):
+            self.mandates.append(answer)
+
+    @precondition(lambda self: self.mandates)
+    @rule()
+    def let_a_mandate_end(self) -> None:
+        mandate = self.mandates.pop(0)
+        now_ns = self.room.now_ns
+        self.collect(self.room.fire(mandate))  # type: ignore[arg-type]
+        if now_ns != self.room.now_ns:
+            self.expire_unused()
 
     @rule(by_snapshot=st.booleans())
     def crash(self, by_snapshot: bool) -> None:
@@ -196,9 +294,7 @@ class Interleavings(RuleBasedStateMachine):
         else:
             # Everything else that is unused expires at the same time in the model's execution.
             self.collect(self.room.fire(approval))
-            for other in self.unused:
-                self.collect(self.room.fire(other))
-            self.unused = [a for a in self.unused if a.approval_id in self.room.state.approvals]
+            self.expire_unused()
 
     @precondition(
         lambda self: any(order.unmatched_micro or order.owed_micro for order in self.orders)
@@ -268,14 +364,17 @@ class Interleavings(RuleBasedStateMachine):
     @rule(hours=st.integers(1, 20), token=st.sampled_from(TOKENS), cents=st.integers(1, 99))
     def pass_time(self, hours: int, token: str, cents: int) -> None:
         # Execution uses an approval at once or never, so nothing unused outlives its timer.
-        for approval in self.unused:
-            self.collect(self.room.fire(approval))
-        self.unused = [a for a in self.unused if a.approval_id in self.room.state.approvals]
+        self.expire_unused()
         self.room.now_ns += hours * 3_600 * 1_000_000_000
         for each in TOKENS:
             if each == token:
                 self.room.print_price(each.rsplit("-", 1)[0], each, cents * 10_000)
                 self.collect(self.room.steps[-1])
+
+    def expire_unused(self) -> None:
+        for approval in self.unused:
+            self.collect(self.room.fire(approval))
+        self.unused = [a for a in self.unused if a.approval_id in self.room.state.approvals]
 
     def tell(self, message: Message) -> Any:
         step = self.room.tell(message)
@@ -287,6 +386,14 @@ class Interleavings(RuleBasedStateMachine):
         self.unused.extend(said(step, risk_pb2.ApprovedTrade))
 
     # What must hold.
+
+    @invariant()
+    def nothing_grows_beyond_its_limit(self) -> None:
+        """Where the capital fell below what is there already, nothing is added to it."""
+        now = standing(self.risk)
+        for place, (used, limit) in now.items():
+            assert used <= max(limit, self.before.get(place, (0, 0))[0]), place
+        self.before = now
 
     @invariant()
     def no_limit_is_exceeded(self) -> None:
@@ -311,9 +418,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @invariant()
     def what_is_cached_is_what_is_computed_anew(self) -> None:
-        running = self.room.core.agent
-        assert isinstance(running, RiskAgent)
-        desk = running._desk
+        desk = self.risk._desk
         fresh = Marks()
         fresh.refresh(desk.state, desk.views, desk.now_ns, desk.limits.bar_ns)
         assert (fresh.value_micro, fresh.worst_micro) == (
