@@ -43,7 +43,11 @@ class Lot(msgspec.Struct):
 
 
 class Tag(msgspec.Struct):
-    """What the exposure of one token for one leader is counted under, as long as there is any."""
+    """What a part of the exposure of one token for one leader is counted under, while it lasts.
+
+    It stays as it was when the money was set aside: a limit that was held then is held until the
+    end, whatever the catalogue says later and whoever else trades the same token.
+    """
 
     strategy: str
     category: str
@@ -209,8 +213,8 @@ class RiskState(msgspec.Struct):
     by_category: dict[str, int] = msgspec.field(default_factory=dict)
     # Topic -> market -> exposure.
     by_topic: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
-    # Token id -> leader -> tag, and lot.
-    tags: dict[str, dict[str, Tag]] = msgspec.field(default_factory=dict)
+    # Token id -> leader -> tags in the order of their making, and lot.
+    tags: dict[str, dict[str, list[Tag]]] = msgspec.field(default_factory=dict)
     lots: dict[str, dict[str, Lot]] = msgspec.field(default_factory=dict)
     approvals: dict[str, Approval] = msgspec.field(default_factory=dict)
     done: dict[str, Done] = msgspec.field(default_factory=dict)

@@ -305,3 +305,39 @@ def test_a_desk_too_small_for_the_smallest_order_buys_nothing(cash: str) -> None
     room = Room(GENEROUS, cash_usd=Decimal(cash))
     room.refusal(room.proposal())
     assert room.state.reserved_micro == 0
+
+
+@pytest.mark.parametrize("by", ["strategy", "topic", "category"])
+def test_another_name_for_the_same_token_gets_nothing_past_its_limit(by: str) -> None:
+    """What is set aside is counted under the name that it was held against."""
+    room = Room(tight(**{f"{by}_ratio_max": "0.006", "trade_usd_max": 40}))
+    for market in MARKETS:
+        room.tell(listing(market, event_slug="election", category="politics"))
+    names = {"strategy": {"strategy": "copy"}, "topic": {}, "category": {}}[by]
+    room.buy(max_size_micro=20 * SHARE, **names)
+    if by == "strategy":
+        names = {"strategy": "quotes"}
+    else:
+        room.tell(listing(MARKETS[0], event_slug="weather", category="climate"))
+    terms = {"max_size_micro": 70 * SHARE, "fair_value_micro": 999_999, **names}
+    second = room.ask(room.proposal(**terms))
+    assert second.size_micro == 70 * SHARE
+    # Sixty dollars are the limit, of which 35 are set aside under the second name, not the first.
+    third = room.ask(room.proposal(**terms))
+    assert 48 * SHARE < third.size_micro < 50 * SHARE
+    state = room.state
+    used = {
+        "strategy": state.by_strategy,
+        "category": state.by_category,
+        "topic": {topic: sum(markets.values()) for topic, markets in state.by_topic.items()},
+    }[by]
+    assert sorted(value // USD for value in used.values()) == [10, 60]
+    # Whatever ends takes from its own name.
+    room.fire(third)
+    room.work(second)
+    room.resolve(MARKETS[0], no(MARKETS[0]))
+    assert not state.by_strategy
+    assert not state.by_category
+    assert not state.by_topic
+    assert not state.tags
+    assert room.restored() == state
