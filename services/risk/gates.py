@@ -105,7 +105,7 @@ def freshness(desk: Desk, token_id: str, event_time_ns: int) -> common_pb2.Reaso
     last = desk.views.prices.get(token_id)
     limit_ns = desk.limits.price_age_ns_max
     if last is None:
-        reason = at_most(Rule.PRICE_FRESH, 0, limit_ns, NANOSECONDS, "no trade was ever seen")
+        reason = at_most(Rule.PRICE_FRESH, 0, limit_ns, NANOSECONDS, "no trade of it was ever seen")
         reason.passed = False
         return reason
     # By risk's own clock, too: an old event does not make an old price fresh.
