@@ -181,14 +181,19 @@ def fate(approval: risk_pb2.ApprovedTrade) -> str:
 
 async def execute(log: Log) -> None:
     """Work the approvals that appear as an execution agent would, until cancelled."""
-    seen: set[str] = set()
+    read = [0] * await log.partitions("trade.approved")
     while True:
-        for approval in await told(log, "trade.approved"):
-            assert isinstance(approval, risk_pb2.ApprovedTrade)
-            if approval.approval_id not in seen:
-                seen.add(approval.approval_id)
-                await log.append([_record(event) for event in _events_of(approval)])
-        await asyncio.sleep(0.1)
+        for partition, offset in enumerate(read):
+            page = await log.read(Position("trade.approved", partition, offset), 1_000)
+            events: list[Message] = []
+            for one in page:
+                read[partition] = one.offset + 1
+                approval = decode(one.headers["ce_type"], one.value)
+                assert isinstance(approval, risk_pb2.ApprovedTrade)
+                events += _events_of(approval)
+            if events:
+                await log.append([_record(event) for event in events])
+        await asyncio.sleep(0.2)
 
 
 def _events_of(approval: risk_pb2.ApprovedTrade) -> list[Message]:

@@ -1,4 +1,4 @@
-"""Every state of the desk, how it is entered and how it is left; and the phases of the capital."""
+"""Every state of the desk, how it is entered and how it is left."""
 
 from collections.abc import Callable
 
@@ -267,63 +267,6 @@ def test_states_survive_a_restart() -> None:
     restored = room.restored()
     assert restored.stance == room.state.stance
     assert restored.stance.exit_condition == states.EXITS[Alert.LOSSES_IN_ROW]
-
-
-def phased(**limits: object) -> RiskPolicy:
-    return tight(
-        **{
-            "phase_ratios": ["0.01", "0.1", "1"],
-            "phase_start": 1,
-            "phase_days_min": 2,
-            "phase_trades_min": 1,
-            "phase_drawdown_ratio_max": "0.05",
-            "fallback_drawdown_ratio": "0.1",
-            "measure_every_s": 60,
-            "price_age_s_max": 86_400 * 7,
-            **limits,
-        }
-    )
-
-
-def gained(room: Room, won: bool) -> None:
-    room.buy(max_size_micro=20 * SHARE, fair_value_micro=999_999)
-    room.resolve(MARKETS[0], yes(MARKETS[0]) if won else no(MARKETS[0]))
-
-
-@pytest.mark.parametrize(("days", "won", "phase"), [(1, True, 1), (2, True, 2), (2, False, 1)])
-def test_a_phase_is_left_for_the_next_when_it_lasted_and_did_not_lose(
-    days: int, won: bool, phase: int
-) -> None:
-    room = Room(phased())
-    gained(room, won)
-    for _ in range(2):
-        room.now_ns += days * DAY // 2
-        room.print_price(MARKETS[1], yes(MARKETS[1]), 500_000)
-    room.now_ns += 61 * S
-    room.print_price(MARKETS[1], yes(MARKETS[1]), 500_000)
-    assert room.state.history.phase == phase
-    assert room.restored() == room.state
-
-
-def test_too_deep_a_fall_goes_back_a_phase_and_pages_somebody() -> None:
-    room = Room(
-        phased(
-            phase_start=3,
-            trade_usd_max=5_000,
-            position_usd_max=5_000,
-            market_usd_max=9_000,
-            leader_usd_max=9_000,
-        )
-    )
-    room.buy(max_size_micro=9_900 * SHARE, fair_value_micro=999_999)
-    told: list[str] = []
-    for price in (500_000, 390_000, 390_000):
-        room.now_ns += 61 * S
-        room.print_price(MARKETS[0], yes(MARKETS[0]), price)
-        told += alerts(room.steps[-1])
-    assert Alert.PHASE_DOWN in told
-    assert room.state.history.phase == 2
-    assert room.refusal(room.elsewhere()) == Rule.CAPITAL_PHASE
 
 
 CAUSED: dict[Alert, Callable[[Desk], states.Change | None]] = {
