@@ -54,6 +54,8 @@ POLICY = policy_of(
         "position_usd_max": Decimal(MARKET_USD_MAX),
         "trade_usd_max": Decimal(MARKET_USD_MAX),
         "approval_ttl_s": 600,
+        # On a busy machine a request may wait for seconds.
+        "clock_skew_ms_max": 60_000,
     }
 )
 
