@@ -351,3 +351,36 @@ def test_a_market_is_in_its_own_group_wherever_it_was_listed_before() -> None:
     room.buy(max_size_micro=100 * SHARE)
     room.tell(listing(MARKETS[0], event_slug="another"))
     assert room.ask(room.proposal()).size_micro < 20 * SHARE
+
+
+def test_adaptive_kelly_leaves_what_the_correlation_with_all_that_is_held_leaves() -> None:
+    room, correlation = moving_together(False, method="adaptive-kelly", kelly_ratio="1")
+    room.print_price(MARKETS[2], yes(MARKETS[2]), 500_000)
+    third = {"condition_id": MARKETS[2], "token_id": yes(MARKETS[2])}
+    room.buy(max_size_micro=50 * SHARE, **third)
+    approval = room.ask(room.elsewhere(limit_price_micro=500_000, max_size_micro=5 * SHARE))
+    told = next(one for one in approval.reasons if one.rule == Rule.CORRELATION_FACTOR)
+    # A hundred shares of what moves with it and fifty of what never moved.
+    assert told.value == 1_000_000 - correlation * 2 // 3
+
+
+@pytest.mark.parametrize(("price", "dollars"), [(300_000, 8_000), (800_000, 10_000)])
+def test_shares_of_the_capital_follow_a_fall_at_the_marks_and_no_rise(
+    price: int, dollars: int
+) -> None:
+    roomy = ("trade_usd_max", "position_usd_max", "market_usd_max", "leader_usd_max")
+    room = Room(tight(category_ratio_max="0.9", **dict.fromkeys(roomy, 9_000)))
+    room.buy(max_size_micro=10_000 * SHARE, fair_value_micro=999_999)
+    room.print_price(MARKETS[0], yes(MARKETS[0]), price)
+    approval = room.ask(room.elsewhere(max_size_micro=5 * SHARE))
+    category = next(one for one in approval.reasons if one.rule == Rule.CATEGORY_LIMIT)
+    assert category.limit == dollars * USD * 9 // 10
+
+
+@pytest.mark.parametrize(("shares", "goes_on"), [("99.98", True), ("100", False)])
+def test_a_share_for_losses_is_of_what_there_was_before_them(shares: str, goes_on: bool) -> None:
+    room = Room(tight(day_loss_ratio_max="0.005", week_loss_ratio_max="0.005"))
+    room.buy(max_size_micro=int(Decimal(shares) * SHARE))
+    room.resolve(MARKETS[0], no(MARKETS[0]))
+    answer = room.answer(room.elsewhere())
+    assert isinstance(answer, risk_pb2.ApprovedTrade) is goes_on

@@ -273,6 +273,11 @@ def test_a_copy_puts_in_its_share_of_what_the_wallet_did() -> None:
     room = Room(tight(method="copy-ratio", copy_ratio="0.1"))
     approval = room.ask(room.proposal(leader_notional_micro=500 * USD))
     assert approval.size_micro == 99_980_000
+    # The share is of the holding: asked again, nothing is left of it.
+    again = room.proposal(leader_notional_micro=500 * USD)
+    assert room.refusal(again) == Rule.COPY_SIZE
+    more = room.ask(room.proposal(leader_notional_micro=700 * USD))
+    assert 39 * SHARE < more.size_micro < 40 * SHARE
 
 
 def test_adaptive_kelly_tells_each_factor_and_multiplies_them() -> None:
