@@ -254,7 +254,12 @@ class RiskAgent(Agent[RiskState, RiskViews]):
 
     def on_resolved(self, resolved: market_pb2.MarketResolved) -> Decision:
         """Pay out what is held in the market."""
-        winner = self.views.winners[resolved.condition_id]
+        winner = self.views.winners.get(resolved.condition_id, "")
+        if not winner or winner != resolved.winning_token_id:
+            decision, detail = Decision(), f"{resolved.condition_id}: {resolved.winning_token_id}"
+            reasons = [holds(Alert.RESULT_CONTRADICTED, False, detail)]
+            self._duties.tell(decision, self._portfolio, Alert.RESULT_CONTRADICTED, reasons)
+            return decision
         booking = exposure.on_resolved(self._desk, resolved.condition_id, winner)
         return self._book(booking, resolved.meta)
 

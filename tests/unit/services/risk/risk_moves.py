@@ -33,7 +33,6 @@ from tests.unit.services.risk.risk_room import (
     no,
     order_of,
     said,
-    standing,
     yes,
 )
 from whaletrader.domain.ids import derived_id
@@ -107,7 +106,6 @@ class Moves(RuleBasedStateMachine):
             topic = "election" if market in MARKETS[:2] else "weather"
             terms = {"event_slug": topic, "category": "news", "fee_rate_micro": FEE_RATE}
             self.room.tell(listing(market, **terms))
-        self.before = standing(self.risk)
         for index, token in enumerate(TOKENS):
             market = token.rsplit("-", 1)[0]
             self.room.print_price(market, token, 310_000 + 60_000 * index)
@@ -170,9 +168,6 @@ class Moves(RuleBasedStateMachine):
 
     def counts_are_what_was_told(self, approval: risk_pb2.ApprovedTrade) -> None:
         """Look at what an approval was held against: for whoever checks."""
-
-    def nothing_grows_beyond_its_limit(self) -> None:
-        """Look at every limit: for whoever checks."""
 
     @rule(
         market=st.sampled_from(MARKETS),
@@ -269,7 +264,6 @@ class Moves(RuleBasedStateMachine):
             self.collect(self.tell(order_pb2.OrderMatched(order=order.ref, fill=fill)))
             self.collect(self.tell(order_pb2.OrderConfirmed(order=order.ref, fill=fill)))
             self.collect(self.tell(closed(order.ref, fill.size_micro)))
-            self.nothing_grows_beyond_its_limit()
             self.room.print_price(market, token, max(1, cents - gone) * 10_000)
             self.collect(self.room.steps[-1])
 

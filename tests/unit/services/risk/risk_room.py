@@ -3,6 +3,7 @@
 Everything goes in as inline input, so no duplicate is dropped before the agent sees it.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import count
 from typing import TypeVar
@@ -138,6 +139,8 @@ class Room:
         self.now_ns = NOW
         self.entries: list[agent_pb2.JournalEntry] = []
         self.steps: list[Step] = []
+        # What is looked at after each message.
+        self.after_each: Callable[[], None] = lambda: None
         self._ids = count()
         if settings is not None:
             self.tell(opening(settings, cash_usd))
@@ -160,6 +163,7 @@ class Room:
         assert "dead.letter" not in {topic for _, topic, _ in step.events}, step.events
         self.entries.append(step.entry)
         self.steps.append(step)
+        self.after_each()
         return step
 
     def ask(self, proposal: risk_pb2.TradeProposal) -> risk_pb2.ApprovedTrade:

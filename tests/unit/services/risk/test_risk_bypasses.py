@@ -341,3 +341,45 @@ def test_another_name_for_the_same_token_gets_nothing_past_its_limit(by: str) ->
     assert not state.by_topic
     assert not state.tags
     assert room.restored() == state
+
+
+@pytest.mark.parametrize("winner", ["", "0xa-maybe", yes(MARKETS[1])])
+def test_a_result_that_is_no_outcome_pays_nothing_and_somebody_is_paged(winner: str) -> None:
+    room = Room()
+    room.buy(max_size_micro=100 * SHARE)
+    step = room.resolve(MARKETS[0], winner)
+    assert alerts(step) == [Alert.RESULT_CONTRADICTED]
+    assert room.state.cost_micro == 50 * USD
+    room.resolve(MARKETS[0], yes(MARKETS[0]))
+    assert room.state.cash_micro == 10_050 * USD
+
+
+def test_a_second_result_changes_nothing_and_somebody_is_paged() -> None:
+    room = Room()
+    room.buy(max_size_micro=100 * SHARE)
+    room.resolve(MARKETS[0], yes(MARKETS[0]))
+    assert not alerts(room.resolve(MARKETS[0], yes(MARKETS[0])))
+    assert alerts(room.resolve(MARKETS[0], no(MARKETS[0]))) == [Alert.RESULT_CONTRADICTED]
+    assert room.state.cash_micro == 10_050 * USD
+    assert room.restored() == room.state
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"tick_size_micro": 1_000_000},
+        {"fee_rate_micro": -1},
+        {"fee_rate_micro": 1_000_000},
+        {"fee_exponent": -1},
+        {"fee_exponent": 9},
+        {"min_size_micro": -1},
+        {"tokens": [market_pb2.OutcomeToken(token_id="0xnew-yes", outcome=o) for o in "YN"]},
+        {"tokens": []},
+    ],
+)
+def test_a_market_whose_terms_are_none_is_not_traded(terms: dict[str, object]) -> None:
+    room = Room()
+    room.tell(listing("0xnew", **terms))
+    room.print_price("0xnew", yes("0xnew"), 500_000)
+    proposal = room.proposal(condition_id="0xnew", token_id=yes("0xnew"))
+    assert room.refusal(proposal) == Rule.MARKET_KNOWN
