@@ -10,6 +10,7 @@ from tests.unit.services.risk.risk_room import (
     GENEROUS,
     MARKETS,
     NOW,
+    RESUME,
     SHARE,
     USD,
     WHALES,
@@ -188,6 +189,8 @@ def test_a_clock_set_back_past_midnight_forgets_no_loss(back_s: int) -> None:
     assert history.day_realized_micro == history.week_realized_micro == -61 * USD
     assert history.leader_realized_micro == {WHALES[0]: -61 * USD}
     assert room.refusal(room.elsewhere(market=2)) == Rule.HALTED
+    room.control(RESUME)
+    assert room.refusal(room.elsewhere(market=2)) == Rule.DAY_LOSS
 
 
 @pytest.mark.parametrize(("number", "as_number"), [(8, 8), (9, 10), (10, 10), (11, 11)])
