@@ -112,6 +112,7 @@ def proposal(number: int, now_ns: int) -> risk_pb2.TradeProposal:
         max_size_micro=COPY_SIZE_MICRO,
         fair_value_micro=PRICE_MICRO + EDGE_MICRO,
         deadline_ns=now_ns + 60 * NS_PER_S,
+        asked_ns=now_ns,
     )
 
 

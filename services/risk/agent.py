@@ -29,8 +29,9 @@ from whaletrader.services.risk.approving import (
     Notary,
     Sign,
     approval_for,
-    meta_after,
+    refused_twin,
     rejection,
+    was_approved,
 )
 from whaletrader.services.risk.booking import Booking
 from whaletrader.services.risk.config import RiskSettings
@@ -115,7 +116,7 @@ class RiskAgent(Agent[RiskState, RiskViews]):
         self.observes = {
             market_pb2.MarketListed: self.see_listed,
             market_pb2.TradePrinted: self.see_printed,
-            market_pb2.BookSnapshotted: lambda book: views.see_book(self.views, book),
+            market_pb2.BookSnapshotted: self.see_book,
             market_pb2.MarketResolved: self.see_resolved,
         }
 
@@ -165,7 +166,8 @@ class RiskAgent(Agent[RiskState, RiskViews]):
         desk, halt = self._desk, self._halt_now(decision)
         verdict = mandate.judge_mandate(desk, asked, halt)
         if verdict.failed is None:
-            given = mandate.mandate_for(asked, verdict, self.now_ns)
+            ratio = desk.state.stance.size_micro_ratio
+            given = mandate.mandate_for(asked, verdict, self.now_ns, ratio)
             self._notary.mandate(decision, desk, given, verdict.reserve_micro)
             decision.reply = given
             return decision
@@ -179,18 +181,7 @@ class RiskAgent(Agent[RiskState, RiskViews]):
         desk = self._desk
         due = states.by_time(desk)
         verdict = judge(desk, asked.proposal, "" if due is not None else self.state.halt)
-        failed = verdict.failed
-        answer = risk_pb2.CheckAnswered(
-            meta=meta_after(asked.meta, risk_pb2.RejectedTrade),
-            approved=failed is None,
-            rule=failed.rule if failed is not None else "",
-            limit_price_micro=verdict.price_micro,
-            size_micro=verdict.size_micro,
-            reserve_micro=verdict.reserve_micro,
-            state=self.state.stance.state,
-            reasons=verdict.reasons,
-        )
-        return Decision(reply=answer)
+        return Decision(reply=showing.checked(asked, verdict, self.state.stance.state))
 
     def on_policy(self, command: risk_pb2.PolicyCommand) -> Decision:
         """Show, propose, confirm or withdraw a policy."""
@@ -263,7 +254,12 @@ class RiskAgent(Agent[RiskState, RiskViews]):
 
     def on_resolved(self, resolved: market_pb2.MarketResolved) -> Decision:
         """Pay out what is held in the market."""
-        winner = self.views.winners[resolved.condition_id]
+        winner = self.views.winners.get(resolved.condition_id, "")
+        if not winner or winner != resolved.winning_token_id:
+            decision, detail = Decision(), f"{resolved.condition_id}: {resolved.winning_token_id}"
+            reasons = [holds(Alert.RESULT_CONTRADICTED, False, detail)]
+            self._duties.tell(decision, self._portfolio, Alert.RESULT_CONTRADICTED, reasons)
+            return decision
         booking = exposure.on_resolved(self._desk, resolved.condition_id, winner)
         return self._book(booking, resolved.meta)
 
@@ -275,6 +271,9 @@ class RiskAgent(Agent[RiskState, RiskViews]):
         for token in tokens:
             if token in self.state.lots:
                 self._duties.watch(decision, self._desk, printed.meta, token)
+                if self.state.halt == Alert.FLATTEN:
+                    # What could not be sold for want of a price can be now.
+                    self._duties.put_up_possible(decision, self._desk, printed.meta, token)
         return self._measured(decision, printed.meta)
 
     # -- the book --------------------------------------------------------------------------------
@@ -284,14 +283,24 @@ class RiskAgent(Agent[RiskState, RiskViews]):
         self._marks.touch(listed.condition_id)
 
     def see_printed(self, printed: market_pb2.TradePrinted) -> None:
+        if self._is_to_come(printed.meta):
+            return
         dropped = views.see_print(self.views, printed, self._limits.bar_ns)
         for condition_id in filter(None, (printed.condition_id, dropped)):
             self._marks.see(condition_id)
+
+    def see_book(self, book: market_pb2.BookSnapshotted) -> None:
+        if not self._is_to_come(book.meta):
+            views.see_book(self.views, book)
 
     def see_resolved(self, resolved: market_pb2.MarketResolved) -> None:
         views.see_resolution(self.views, resolved)
         # Its prices are gone: what is still set aside there is marked another way.
         self._marks.touch(resolved.condition_id)
+
+    def _is_to_come(self, meta: common_pb2.Meta) -> bool:
+        # A price from the future would be fresh for ever, and hide every real one until then.
+        return meta.event_time_ns > self.now_ns + self._limits.clock_skew_ns_max
 
     def _booked_by(
         self, rule: Callable[[Desk, OrderEvent], Booking]
@@ -324,10 +333,9 @@ class RiskAgent(Agent[RiskState, RiskViews]):
             change = states.after_booking(self._desk, booking.changes)
             if change is not None:
                 self._duties.switch(decision, self._desk, change)
-        if self.state.halt == Alert.FLATTEN and booking.changes:
+        if self.state.stance.state in (states.FLATTEN, states.DELEVERAGE) and booking.changes:
             desk = self._desk_after(decision)
-            for token in dict.fromkeys(change.token_id for change in booking.changes):
-                self._duties.put_up_all(decision, desk, origin, token)
+            self._duties.sell_on(decision, (self._desk, desk), booking.changes, origin)
         return self._measured(decision, origin)
 
     def _measured(self, decision: Decision, origin: common_pb2.Meta) -> Decision:
@@ -345,20 +353,12 @@ class RiskAgent(Agent[RiskState, RiskViews]):
         if not meta.id:
             raise ProposalWithoutId("a proposal needs an id")
         known = self.state.verdicts.get(meta.id)
-        if known is None:
+        if known is None and not was_approved(self.state, meta.id):
             return None
-        if known.asked == content:
+        if known is not None and known.asked == content:
             return Decision(reply=decode(known.type, known.payload))
         reason = holds(Rule.SAME_PROPOSAL, False, meta.id)
-        decision = Decision(
-            reply=risk_pb2.RejectedTrade(
-                meta=meta_after(meta, risk_pb2.RejectedTrade),
-                proposal_id=meta.id,
-                portfolio=self._portfolio,
-                rule=reason.rule,
-                reasons=[reason],
-            )
-        )
+        decision = Decision(reply=refused_twin(meta, self._portfolio, reason))
         self._duties.tell(decision, self._portfolio, Alert.DUPLICATE_PROPOSAL, [reason])
         return decision
 

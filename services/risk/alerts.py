@@ -43,6 +43,7 @@ class Alert(StrEnum):
     ORDER_TOO_LARGE = "order-too-large"
     FILL_BEYOND_ORDER = "fill-beyond-order"
     FILL_CONTRADICTED = "fill-contradicted"
+    RESULT_CONTRADICTED = "result-contradicted"
     OVERSOLD = "oversold"
     NOT_FLATTENED = "not-flattened"
     EXIT = "exit"
@@ -83,6 +84,10 @@ ALERTS: Final[dict[Alert, tuple["risk_pb2.Severity.ValueType", str]]] = {
     Alert.ORDER_TOO_LARGE: (CRITICAL, "An order is larger or at a worse price than was approved."),
     Alert.FILL_BEYOND_ORDER: (CRITICAL, "A fill is larger or at a worse price than its order."),
     Alert.FILL_CONTRADICTED: (CRITICAL, "A fill was reported both final and undone."),
+    Alert.RESULT_CONTRADICTED: (
+        CRITICAL,
+        "A market's result is no outcome of it, or not the one that was paid: it is ignored.",
+    ),
     Alert.OVERSOLD: (CRITICAL, "More was sold than held: a sale stood on a fill that was undone."),
     Alert.NOT_FLATTENED: (CRITICAL, "A holding could not be put up for sale."),
     Alert.EXIT: (WARNING, "A holding was put up for sale by a rule that watches it."),

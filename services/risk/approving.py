@@ -19,6 +19,7 @@ from whaletrader.services.risk import facts
 from whaletrader.services.risk.desk import Desk
 from whaletrader.services.risk.flatten import Sale
 from whaletrader.services.risk.gates import digest_of
+from whaletrader.services.risk.state import RiskState
 from whaletrader.services.risk.verdict import Judgement
 
 Sign = Callable[[bytes], bytes]
@@ -120,6 +121,15 @@ def approval_of_sale(
     )
 
 
+def was_approved(state: RiskState, proposal_id: str) -> bool:
+    """Whether an approval or a mandate of that proposal is in the book, or was until its end.
+
+    Its answer may be forgotten by then: a second one would bear the first one's id.
+    """
+    ids = (derived_id("risk", kind, proposal_id) for kind in ("approval", "mandate"))
+    return any(one in state.approvals or one in state.done for one in ids)
+
+
 def rejection(
     proposal: risk_pb2.TradeProposal, reasons: list[common_pb2.Reason]
 ) -> risk_pb2.RejectedTrade:
@@ -134,6 +144,19 @@ def rejection(
         rule=failed.rule,
         reasons=reasons,
         proposal_digest=digest_of(proposal),
+    )
+
+
+def refused_twin(
+    meta: common_pb2.Meta, portfolio: str, reason: common_pb2.Reason
+) -> risk_pb2.RejectedTrade:
+    """Return the refusal of what came under an id that another proposal has."""
+    return risk_pb2.RejectedTrade(
+        meta=meta_after(meta, risk_pb2.RejectedTrade),
+        proposal_id=meta.id,
+        portfolio=portfolio,
+        rule=reason.rule,
+        reasons=[reason],
     )
 
 

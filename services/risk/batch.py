@@ -10,7 +10,7 @@ from whaletrader.domain.ids import derived_id
 from whaletrader.domain.money import MICRO, floor_to
 from whaletrader.schemas import common_pb2, risk_pb2
 from whaletrader.services.risk import folding, sizing
-from whaletrader.services.risk.approving import approval_for
+from whaletrader.services.risk.approving import approval_for, was_approved
 from whaletrader.services.risk.desk import Desk
 from whaletrader.services.risk.gates import digest_of
 from whaletrader.services.risk.marks import Marks
@@ -78,6 +78,8 @@ def _held_together(
     desk: Desk, batch: risk_pb2.BatchProposal, halt: str, scale: int
 ) -> BatchJudgement:
     trial = replace(desk, state=without_answers(desk.state), marks=Marks())
+    # What the state of the desk leaves of a size is in the scale: it is not cut twice.
+    trial.state.stance.size_micro_ratio = MICRO
     legs: list[Leg] = []
     for leg in batch.legs:
         trial.marks.refresh(trial.state, trial.views, trial.now_ns, trial.limits.bar_ns)
@@ -116,7 +118,7 @@ def _flaw(desk: Desk, batch: risk_pb2.BatchProposal) -> str:
         return "legs"
     if not all(ids) or len(set(ids)) < len(ids):
         return "legs: each needs an id of its own"
-    if any(one in desk.state.verdicts for one in ids):
+    if any(one in desk.state.verdicts or was_approved(desk.state, one) for one in ids):
         return "legs: one was answered before"
     if any(leg.portfolio != batch.portfolio for leg in batch.legs):
         return "legs: of another portfolio"

@@ -117,7 +117,14 @@ def _put_forward(
 ) -> Outcome:
     before = read_policy(charter.document)
     changed = differences(before, policy)
-    now = tightened(before, policy)
+    try:
+        now = tightened(before, policy)
+    except PolicyRefused as error:
+        detail = f"what it tightens cannot hold beside what it loosens: propose one first. {error}"
+        outcome = _refused(charter, detail)
+        if command.from_file:
+            outcome.alerts.append((Alert.POLICY_FILE_REFUSED, _plain(detail)))
+        return outcome
     waits = any(change.loosens for change in changed)
     event = risk_pb2.PolicyChanged(
         document=now.document(),

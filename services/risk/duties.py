@@ -4,7 +4,7 @@ Each writes events into the decision that it is given, from a desk that it only 
 the agent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from whaletrader.runtime.agent import Decision
@@ -70,7 +70,31 @@ class Duties:
     ) -> None:
         """Put every holding up for sale: of one token, or of all."""
         for sale in flatten.sales(desk, token_id):
-            self._put_up(decision, desk, sale, origin)
+            self.put_up(decision, desk, sale, origin)
+
+    def sell_on(
+        self,
+        decision: Decision,
+        desks: tuple[Desk, Desk],
+        changes: Sequence[risk_pb2.ExposureChanged],
+        origin: common_pb2.Meta,
+    ) -> None:
+        """Put up again what came back unsold, before and after these changes, while selling."""
+        before, after = desks
+        if before.state.halt == Alert.FLATTEN:
+            for token in dict.fromkeys(change.token_id for change in changes):
+                self.put_up_all(decision, after, origin, token)
+            return
+        for sale in flatten.unsold(before, after, changes):
+            self.put_up(decision, after, sale, origin)
+
+    def put_up_possible(
+        self, decision: Decision, desk: Desk, origin: common_pb2.Meta, token_id: str
+    ) -> None:
+        """The same for what can be sold of a token; nobody is told again of what cannot."""
+        for sale in flatten.sales(desk, token_id):
+            if sale.is_possible:
+                self.put_up(decision, desk, sale, origin)
 
     def watch(
         self, decision: Decision, desk: Desk, origin: common_pb2.Meta, token_id: str = ""
@@ -94,7 +118,7 @@ class Duties:
                 whose = (seen.token_id, seen.leader)
                 sale = flatten.sale_of(desk, whose, seen.lot, seen.reason)
                 self.tell(decision, desk.portfolio, Alert.EXIT, [seen.reason])
-                self._put_up(decision, desk, sale, origin, seen.reason)
+                self.put_up(decision, desk, sale, origin, seen.reason)
 
     def measure(self, decision: Decision, desk: Desk, origin: common_pb2.Meta) -> None:
         """Say the measures, and do what time and drawdown demand."""
@@ -107,7 +131,7 @@ class Duties:
             if change.state == states.DELEVERAGE:
                 ratio = desk.limits.deleverage_micro_ratio
                 for sale in flatten.sales(desk, micro_ratio=ratio):
-                    self._put_up(decision, desk, sale, origin)
+                    self.put_up(decision, desk, sale, origin)
         phase = phases.next_phase(desk)
         if phase is not None:
             decision.emit(ALERT_TOPIC, phase)
@@ -123,7 +147,7 @@ class Duties:
         if not reason.passed and not was_near:
             self.tell(decision, desk.portfolio, Alert.MODIFIED_VAR_NEAR, [reason])
 
-    def _put_up(
+    def put_up(
         self,
         decision: Decision,
         desk: Desk,
@@ -131,6 +155,7 @@ class Duties:
         origin: common_pb2.Meta,
         cause: common_pb2.Reason | None = None,
     ) -> None:
+        """Say that a holding, or a part of it, must go; approve its sale if it can be sold."""
         reasons = (cause, *sale.reasons) if cause is not None else sale.reasons
         decision.emit(
             "risk.derisk",

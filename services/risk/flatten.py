@@ -4,10 +4,11 @@ Pure. Called by the agent when an operator flattens, when the desk deleverages, 
 watched holdings. Nothing is sold without a last price to start from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whaletrader.domain.money import MICRO, floor_to
-from whaletrader.schemas import common_pb2
+from whaletrader.schemas import common_pb2, risk_pb2
 from whaletrader.services.risk import sizing
 from whaletrader.services.risk.desk import Desk
 from whaletrader.services.risk.gates import price_reason
@@ -47,6 +48,23 @@ def sales(desk: Desk, token_id: str = "", micro_ratio: int = MICRO) -> list[Sale
         for leader, lot in leaders.items()
         if lot.free_micro and lot.condition_id not in desk.views.winners
     ]
+
+
+def unsold(before: Desk, after: Desk, changes: Sequence[risk_pb2.ExposureChanged]) -> list[Sale]:
+    """Return a sale for what came back unsold of the holdings that are being cut down."""
+    found = []
+    for approval_id in dict.fromkeys(change.approval_id for change in changes):
+        old = before.state.approvals.get(approval_id)
+        if old is None or old.strategy != FLATTEN or old.side != common_pb2.SIDE_SELL:
+            continue
+        new = after.state.approvals.get(approval_id)
+        lot = after.state.lot(old.token_id, old.leader)
+        sold = -sum(it.position_delta_micro for it in changes if it.approval_id == approval_id)
+        rest = old.rest_micro - (new.rest_micro if new is not None else 0) - sold
+        if rest > 0 and lot is not None and lot.size_micro > 0:
+            ratio = min(MICRO, -(-rest * MICRO // lot.size_micro))
+            found.append(sale_of(after, (old.token_id, old.leader), lot, micro_ratio=ratio))
+    return found
 
 
 def sale_of(

@@ -20,6 +20,7 @@ from whaletrader.services.risk.state import (
     RiskState,
     Tag,
     Verdict,
+    booked_as,
     day_of,
     week_of,
 )
@@ -128,7 +129,8 @@ def _fold_exposure(state: RiskState, event: risk_pb2.ExposureChanged, now_ns: in
     approval = _approval_of(state, event) if event.approval_id else None
     if approval is not None:
         charge += _book_approval(state, approval, event)
-    _charge(state, event, charge)
+    strategy = event.strategy or (approval.strategy if approval is not None else "")
+    _charge(state, event, strategy, charge)
     if approval is not None and approval.closed and not approval.awaits:
         del state.approvals[event.approval_id]
         state.done[event.approval_id] = Done(approval.announced, approval.facts)
@@ -144,7 +146,9 @@ def _book_money(state: RiskState, event: risk_pb2.ExposureChanged, now_ns: int) 
     state.realized_micro += event.realized_delta_micro
     if not event.realized_delta_micro:
         return
-    day, week, history = day_of(now_ns), week_of(now_ns), state.history
+    history = state.history
+    day = booked_as(day_of(now_ns), history.day)
+    week = booked_as(week_of(now_ns), history.week)
     history.day_realized_micro = state.realized_on(day) + event.realized_delta_micro
     history.day = day
     if week != history.week:
@@ -265,18 +269,40 @@ def _release_shares(state: RiskState, approval: Approval, size_micro: int) -> No
         lot.selling_micro -= size_micro
 
 
-def _charge(state: RiskState, event: risk_pb2.ExposureChanged, delta_micro: int) -> None:
+def _charge(
+    state: RiskState, event: risk_pb2.ExposureChanged, strategy: str, delta_micro: int
+) -> None:
     if not delta_micro:
         return
     leaders = state.tags.setdefault(event.token_id, {})
-    tag = leaders.get(event.leader)
-    if tag is None:
-        tag = leaders[event.leader] = Tag(event.strategy, event.category, event.topic)
-    tag.exposure_micro += delta_micro
-    if not tag.exposure_micro:
+    tags = leaders.setdefault(event.leader, [])
+    own = Tag(strategy, event.category, event.topic)
+    if delta_micro > 0:
+        same = (it for it in tags if _is_alike(it, own))
+        tag = next(same, None)
+        if tag is None:
+            tags.append(tag := own)
+        _count(state, event, tag, delta_micro)
+    # What goes is taken from what the strategy itself put there, then from the oldest.
+    for tag in sorted(tags, key=lambda it: (not _is_alike(it, own), it.strategy != strategy)):
+        taken = min(tag.exposure_micro, max(0, -delta_micro))
+        _count(state, event, tag, -taken)
+        delta_micro += taken
+    leaders[event.leader] = [tag for tag in tags if tag.exposure_micro]
+    if not leaders[event.leader]:
         del leaders[event.leader]
-        if not leaders:
-            del state.tags[event.token_id]
+    if not leaders:
+        del state.tags[event.token_id]
+
+
+def _is_alike(one: Tag, other: Tag) -> bool:
+    return (one.strategy, one.category, one.topic) == (other.strategy, other.category, other.topic)
+
+
+def _count(state: RiskState, event: risk_pb2.ExposureChanged, tag: Tag, delta_micro: int) -> None:
+    if not delta_micro:
+        return
+    tag.exposure_micro += delta_micro
     state.exposure_micro += delta_micro
     for totals, key in (
         (state.by_token, event.token_id),

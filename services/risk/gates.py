@@ -24,6 +24,8 @@ BUY = common_pb2.SIDE_BUY
 SELL = common_pb2.SIDE_SELL
 # Sizes above this are no sizes: more shares than any market has.
 SIZE_MICRO_MAX = 10**15
+# Times above this are no times, and their differences would not fit into a reason.
+TIME_NS_MAX = 2**62
 
 
 def first_gates(desk: Desk, proposal: risk_pb2.TradeProposal, halt: str) -> list[common_pb2.Reason]:
@@ -52,12 +54,13 @@ def lets_sell(halt: str) -> bool:
 
 
 def clock_skew(desk: Desk, proposal: risk_pb2.TradeProposal) -> common_pb2.Reason:
-    """Return whether proposer and risk agree on the time, as far as that is told."""
+    """Return whether proposer and risk agree on the time. Who does not tell it does not agree."""
     now_ns, limit = desk.now_ns, desk.limits.clock_skew_ns_max
-    ahead = max(0, proposal.meta.event_time_ns - now_ns)
-    if proposal.asked_ns:
-        ahead = max(ahead, abs(now_ns - proposal.asked_ns))
-    return at_most(Rule.CLOCK_SKEW, ahead, limit, NANOSECONDS)
+    apart = max(proposal.meta.event_time_ns - now_ns, abs(now_ns - proposal.asked_ns))
+    reason = at_most(Rule.CLOCK_SKEW, min(apart, TIME_NS_MAX), limit, NANOSECONDS)
+    if not proposal.asked_ns:
+        reason.passed, reason.detail = False, "asked_ns was not told"
+    return reason
 
 
 def market_open(desk: Desk, condition_id: str, market: Market) -> common_pb2.Reason:
@@ -98,14 +101,15 @@ def gates_to_buy(
 
 
 def freshness(desk: Desk, token_id: str, event_time_ns: int) -> common_pb2.Reason:
-    """Return whether the last trade was recent when what is proposed happened."""
+    """Return whether the last trade was recent when what is proposed happened, and is now."""
     last = desk.views.prices.get(token_id)
     limit_ns = desk.limits.price_age_ns_max
     if last is None:
-        reason = at_most(Rule.PRICE_FRESH, 0, limit_ns, NANOSECONDS, "no trade was ever seen")
+        reason = at_most(Rule.PRICE_FRESH, 0, limit_ns, NANOSECONDS, "no trade of it was ever seen")
         reason.passed = False
         return reason
-    age_ns = max(0, event_time_ns - last.at_ns)
+    # By risk's own clock, too: an old event does not make an old price fresh.
+    age_ns = max(0, event_time_ns - last.at_ns, desk.now_ns - last.at_ns)
     return at_most(Rule.PRICE_FRESH, age_ns, limit_ns, NANOSECONDS)
 
 
@@ -128,7 +132,10 @@ def _flaw(proposal: risk_pb2.TradeProposal) -> str:
         "fair_value_micro": proposal.side == SELL or 0 < proposal.fair_value_micro < MICRO,
         "confidence_micro_ratio": 0 <= proposal.confidence_micro_ratio <= MICRO,
         "leader_notional_micro": 0 <= proposal.leader_notional_micro <= SIZE_MICRO_MAX,
-        "event_time_ns": proposal.meta.event_time_ns > 0,
+        "event_time_ns": 0 < proposal.meta.event_time_ns < TIME_NS_MAX,
+        "asked_ns": 0 <= proposal.asked_ns < TIME_NS_MAX,
+        # Wallets are written in lower case; another spelling would be another one's limit.
+        "leader": proposal.leader == proposal.leader.lower(),
     }
     return next((name for name, is_right in flaws.items() if not is_right), "")
 

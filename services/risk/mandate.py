@@ -1,10 +1,11 @@
 """Leave to quote one token for a while, bounded in inventory, size, prices and time.
 
 Pure. All that the bids may buy is set aside beforehand, at the highest bid: whatever fills, every
-limit holds. All of it is approved or nothing.
+limit holds. All of it, less what the desk's state cuts off, is approved, or nothing.
 """
 
 from whaletrader.domain.ids import derived_id
+from whaletrader.domain.money import MICRO, floor_to
 from whaletrader.schemas import common_pb2, risk_pb2
 from whaletrader.services.risk import sizing
 from whaletrader.services.risk.approving import meta_after
@@ -21,6 +22,7 @@ from whaletrader.services.risk.rules import (
     at_least,
     at_most,
     below,
+    factor,
     holds,
 )
 from whaletrader.services.risk.verdict import Judgement, tail_reasons
@@ -38,7 +40,8 @@ def judge_mandate(desk: Desk, asked: risk_pb2.QuoteMandateProposal, halt: str) -
     )
     if verdict.failed is not None or market is None:
         return verdict
-    bid, most = asked.bid_micro_max, asked.inventory_micro_max
+    bid, ratio = asked.bid_micro_max, desk.state.stance.size_micro_ratio
+    most, one_order = cut(asked.inventory_micro_max, ratio), cut(asked.size_micro_max, ratio)
     reserve = sizing.reserve_for(market, bid, most)
     smallest = sizing.smallest_size(market, bid, desk.limits.notional_micro_min)
     verdict.reasons += [
@@ -50,7 +53,8 @@ def judge_mandate(desk: Desk, asked: risk_pb2.QuoteMandateProposal, halt: str) -
         at_least(Rule.MANDATE_TIME, asked.duration_ns, 1, NANOSECONDS),
         *gates_to_buy(desk, proposal, market, bid),
         *counts(desk, proposal, market),
-        at_least(Rule.MINIMUM_SIZE, asked.size_micro_max, smallest, SHARES),
+        factor(Rule.STATE_FACTOR, ratio, desk.state.stance.rule),
+        at_least(Rule.MINIMUM_SIZE, one_order, smallest, SHARES),
         *(
             at_most(room.rule, room.used_micro + reserve, room.limit_micro, USD, room.key)
             for room in rooms(desk, proposal, market)
@@ -62,6 +66,11 @@ def judge_mandate(desk: Desk, asked: risk_pb2.QuoteMandateProposal, halt: str) -
         )
     verdict.price_micro, verdict.size_micro, verdict.reserve_micro = bid, most, reserve
     return verdict
+
+
+def cut(size_micro: int, micro_ratio: int) -> int:
+    """Return what the state of the desk leaves of a size, in whole lots."""
+    return floor_to(size_micro * micro_ratio // MICRO, sizing.LOT_MICRO)
 
 
 def as_buy(asked: risk_pb2.QuoteMandateProposal) -> risk_pb2.TradeProposal:
@@ -79,11 +88,12 @@ def as_buy(asked: risk_pb2.QuoteMandateProposal) -> risk_pb2.TradeProposal:
         # A maker's edge is the spread; belief is not what it trades on.
         fair_value_micro=asked.bid_micro_max,
         deadline_ns=asked.deadline_ns,
+        asked_ns=asked.asked_ns,
     )
 
 
 def mandate_for(
-    asked: risk_pb2.QuoteMandateProposal, verdict: Judgement, now_ns: int
+    asked: risk_pb2.QuoteMandateProposal, verdict: Judgement, now_ns: int, micro_ratio: int
 ) -> risk_pb2.QuoteMandate:
     """Return the mandate, not signed yet."""
     return risk_pb2.QuoteMandate(
@@ -97,8 +107,8 @@ def mandate_for(
         outcome_index=asked.outcome_index,
         bid_micro_max=asked.bid_micro_max,
         ask_micro_min=asked.ask_micro_min,
-        inventory_micro_max=asked.inventory_micro_max,
-        size_micro_max=asked.size_micro_max,
+        inventory_micro_max=verdict.size_micro,
+        size_micro_max=cut(asked.size_micro_max, micro_ratio),
         expires_ns=now_ns + asked.duration_ns,
         reasons=verdict.reasons,
         proposal_digest=digest_of_mandate(asked),
@@ -109,6 +119,6 @@ def digest_of_mandate(asked: risk_pb2.QuoteMandateProposal) -> str:
     """Return what names the content of what was asked: all but its times and envelope."""
     bare = risk_pb2.QuoteMandateProposal()
     bare.CopyFrom(asked)
-    bare.ClearField("meta")
-    bare.ClearField("deadline_ns")
+    for name in ("meta", "deadline_ns", "asked_ns"):
+        bare.ClearField(name)
     return derived_id("mandate", bare.SerializeToString(deterministic=True).hex())

@@ -33,12 +33,23 @@ PRICE_MIN_MICRO: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """What is held or set aside of one market: shares of each outcome, their worth, the worst."""
+    """What is in one market: shares of each outcome, held and bid for; their worth, the worst."""
 
-    first_micro: int
-    second_micro: int
+    held_micro: tuple[int, int]
+    bid_micro: tuple[int, int]
     value_micro: int
     worst_micro: int
+
+    def net_at_risk(self, price_micro: int, added_micro: tuple[int, int] = (0, 0)) -> int:
+        """Return the shares of the first outcome less the second's, at the turn that loses most.
+
+        A bid may fill or not, so it adds to a risk and never takes from one.
+        """
+        held = self.held_micro[0] - self.held_micro[1]
+        most = held + self.bid_micro[0] + added_micro[0]
+        least = held - self.bid_micro[1] - added_micro[1]
+        up, down = most * price_micro, -least * (MICRO - price_micro)
+        return most if up >= down else least
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +176,10 @@ class Marks:
             return EventExposure(condition_id, condition_id, (0.5,), (-amount, amount))
         price = mark(views, market, market.tokens[0])
         price = MICRO // 2 if price is None else price
-        stake = _stake(state, views, condition_id)
-        first, second = stake.first_micro, stake.second_micro
-        if added is not None:
-            first += added.size_micro * (added.token_id == market.tokens[0])
-            second += added.size_micro * (added.token_id == market.tokens[1])
-        net = first - second
+        bought = added.size_micro if added is not None else 0
+        is_first = added is not None and added.token_id == market.tokens[0]
+        on_top = (bought, 0) if is_first else (0, bought)
+        net = _stake(state, views, condition_id).net_at_risk(price, on_top)
         if not net:
             return None
         jump = _jump_micro(market, self._now_ns)
@@ -189,7 +198,7 @@ class Marks:
 def _stake(state: RiskState, views: RiskViews, condition_id: str) -> Stake:
     market = views.markets.get(condition_id)
     tokens = market.tokens if market else _tokens_held(state, condition_id)
-    shares, payouts, value = [0, 0], [0, 0], 0
+    held, bid, value = [0, 0], [0, 0], 0
     for index, token in enumerate(tokens[:2]):
         lots = state.lots.get(token, {}).values()
         size = sum(lot.size_micro for lot in lots)
@@ -198,11 +207,10 @@ def _stake(state: RiskState, views: RiskViews, condition_id: str) -> Stake:
         value += cost if price is None else size * price // MICRO
         set_aside = max(0, state.by_token.get(token, 0) - cost)
         at = max(price if price is not None else MICRO // 2, PRICE_MIN_MICRO)
-        shares[index] = size + set_aside * MICRO // at
-        payouts[index] = max(0, size)
-    hedged = min(payouts) if len(tokens) == 2 else 0
+        held[index], bid[index] = size, set_aside * MICRO // at
+    hedged = max(0, min(held)) if len(tokens) == 2 else 0
     worst = state.by_market.get(condition_id, 0) - hedged
-    return Stake(shares[0], shares[1], value, max(0, worst))
+    return Stake((held[0], held[1]), (bid[0], bid[1]), value, max(0, worst))
 
 
 def _has_lots(state: RiskState, views: RiskViews, condition_id: str) -> bool:

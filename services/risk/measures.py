@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from whaletrader.domain.money import MICRO
+from whaletrader.quant.risk.backtest import christoffersen, kupiec
 from whaletrader.quant.risk.tail import tail
 from whaletrader.schemas import risk_pb2
 from whaletrader.services.risk.desk import Desk
@@ -28,7 +29,7 @@ def measured(desk: Desk) -> risk_pb2.RiskMeasured:
     ahead = desk.marks.day_ahead(state, desk.views)
     correlation, diversification = _together(desk)
     high = max(history.high_water_micro, desk.equity_micro)
-    return risk_pb2.RiskMeasured(
+    said = risk_pb2.RiskMeasured(
         portfolio=desk.portfolio,
         state=stance.state,
         state_rule=stance.rule,
@@ -57,9 +58,11 @@ def measured(desk: Desk) -> risk_pb2.RiskMeasured:
         phase_micro_ratio=desk.phase_micro_ratio,
         policy_digest=state.charter.digest,
         limits=utilisation(desk, ahead),
-        var_exceptions=history.var_exceptions,
-        var_days=history.var_days,
+        var_exceptions=sum(history.var_exceeded),
+        var_days=len(history.var_exceeded),
     )
+    _backtest(said, history.var_exceeded)
+    return said
 
 
 def utilisation(desk: Desk, ahead: DayAhead) -> list[risk_pb2.LimitUtilisation]:
@@ -102,6 +105,14 @@ def money_limits(desk: Desk) -> list[tuple[Rule, Mapping[str, int], int]]:
         (Rule.CATEGORY_LIMIT, state.by_category, share(limits.category_micro_ratio_max, capital)),
         (Rule.TOPIC_LIMIT, topics, share(limits.topic_micro_ratio_max, capital)),
     ]
+
+
+def _backtest(said: risk_pb2.RiskMeasured, exceeded: list[bool]) -> None:
+    if len(exceeded) <= DAYS_MIN:
+        return
+    coverage = kupiec(sum(exceeded), len(exceeded), 0.01)
+    said.var_coverage_p_micro_ratio = round(coverage.p_value * MICRO)
+    said.var_independence_p_micro_ratio = round(christoffersen(exceeded).p_value * MICRO)
 
 
 def _used(desk: Desk, ahead: DayAhead) -> Iterator[tuple[str, str, int, int, Unit]]:

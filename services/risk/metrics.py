@@ -24,12 +24,15 @@ DOLLARS: Final = {
     "var_99": ("var_99_micro", "A day ahead, by scenarios"),
     "cvar_975": ("cvar_975_micro", "A day ahead, by scenarios"),
     "modified_var_99": ("modified_var_99_micro", "A day ahead, Cornish-Fisher"),
+    "historical_var_99": ("historical_var_99_micro", "A day, from the desk's own; 0: too few"),
     "worst_case": ("worst_case_micro", "Every market takes its worst turn"),
 }
 RATIOS: Final = {
     "drawdown": ("drawdown_micro_ratio", "Below the high-water mark"),
     "correlation": ("correlation_micro_ratio", "Mean of the positions' pairs"),
     "diversification": ("diversification_micro_ratio", "0 for one bet"),
+    "var_coverage_p": ("var_coverage_p_micro_ratio", "Kupiec's p-value; 0: too few days"),
+    "var_independence_p": ("var_independence_p_micro_ratio", "Christoffersen's; 0: too few days"),
     "capital_phase": ("phase_micro_ratio", "Of the capital that may be deployed"),
 }
 
@@ -59,6 +62,8 @@ class RiskGauges(Collector):
         yield _gauge(
             "open_positions", "Tokens held or bid for", told.portfolio, told.open_positions
         )
+        for name in ("var_exceptions", "var_days"):
+            yield _gauge(name, "Of the VaR's backtest", told.portfolio, getattr(told, name))
         yield _gauge("losses_in_row", "Holdings that lost", told.portfolio, told.losses_in_row)
         yield _gauge("desk_state", "1 normal to 6 flatten", told.portfolio, told.state)
         used = GaugeMetricFamily(

@@ -82,7 +82,7 @@ RULES: Final[dict[Rule, str]] = {
     Rule.TIME_TO_END: "Nothing is bought in a market that ends too soon, or at no known time.",
     Rule.TIME_LOCKED: "Nothing is bought in a market that ends too late.",
     Rule.PRICE_ON_TICK: "Rounded to the market's tick, never for the worse, the limit is a price.",
-    Rule.PRICE_FRESH: "Nothing is bought without a last trade that is recent in event time.",
+    Rule.PRICE_FRESH: "Nothing is bought without a last trade that was recent then and still is.",
     Rule.PRICE_RANGE: "Near 0 and 1 dollar nothing is bought: a tick is worth more than any edge.",
     Rule.PRICE_GAP: "The limit is not far above the last price.",
     Rule.DAY_LOSS: "Nothing is bought once the loss realised since midnight is at its limit.",

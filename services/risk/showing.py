@@ -17,6 +17,7 @@ from whaletrader.services.risk.desk import Desk
 from whaletrader.services.risk.measures import measured, money_limits
 from whaletrader.services.risk.rules import USD, Rule
 from whaletrader.services.risk.state import Verdict
+from whaletrader.services.risk.verdict import Judgement
 
 # A verdict with its reasons takes about 4 KB; NATS carries a megabyte.
 VERDICTS_MAX: Final = 50
@@ -29,6 +30,23 @@ def answer(desk: Desk, query: risk_pb2.RiskQuery) -> Decision:
     said = shown(desk, query)
     said.meta.CopyFrom(meta_after(query.meta, risk_pb2.RiskShown))
     return Decision(reply=said)
+
+
+def checked(
+    asked: risk_pb2.CheckProposal, verdict: Judgement, state: risk_pb2.DeskState.ValueType
+) -> risk_pb2.CheckAnswered:
+    """Return what would be answered to a proposal now."""
+    failed = verdict.failed
+    return risk_pb2.CheckAnswered(
+        meta=meta_after(asked.meta, risk_pb2.RejectedTrade),
+        approved=failed is None,
+        rule=failed.rule if failed is not None else "",
+        limit_price_micro=verdict.price_micro,
+        size_micro=verdict.size_micro,
+        reserve_micro=verdict.reserve_micro,
+        state=state,
+        reasons=verdict.reasons,
+    )
 
 
 def shown(desk: Desk, query: risk_pb2.RiskQuery) -> risk_pb2.RiskShown:

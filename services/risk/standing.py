@@ -75,8 +75,8 @@ def _fold_measured(state: RiskState, event: risk_pb2.RiskMeasured, now_ns: int) 
     history, day = state.history, day_of(now_ns)
     daily = history.daily_equity_micro
     if len(daily) > 1 and day != history.equity_day and history.told_var_micro:
-        history.var_days += 1
-        history.var_exceptions += daily[-2] - daily[-1] > history.told_var_micro
+        history.var_exceeded.append(daily[-2] - daily[-1] > history.told_var_micro)
+        del history.var_exceeded[:-DAYS_KEPT_MAX]
     if day != history.equity_day or not daily:
         daily.append(event.equity_micro)
         del daily[:-DAYS_KEPT_MAX]

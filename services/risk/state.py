@@ -43,7 +43,11 @@ class Lot(msgspec.Struct):
 
 
 class Tag(msgspec.Struct):
-    """What the exposure of one token for one leader is counted under, as long as there is any."""
+    """What a part of the exposure of one token for one leader is counted under, while it lasts.
+
+    It stays as it was when the money was set aside: a limit that was held then is held until the
+    end, whatever the catalogue says later and whoever else trades the same token.
+    """
 
     strategy: str
     category: str
@@ -181,8 +185,8 @@ class History(msgspec.Struct):
     equity_day: int = 0
     told_var_micro: int = 0
     told_modified_var_micro: int = 0
-    var_exceptions: int = 0
-    var_days: int = 0
+    # Of the latest days, oldest first: was more lost than the VaR told the day before?
+    var_exceeded: list[bool] = msgspec.field(default_factory=list)
     phase: int = 0
     phase_since_ns: int = 0
     phase_closed_positions: int = 0
@@ -209,8 +213,8 @@ class RiskState(msgspec.Struct):
     by_category: dict[str, int] = msgspec.field(default_factory=dict)
     # Topic -> market -> exposure.
     by_topic: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
-    # Token id -> leader -> tag, and lot.
-    tags: dict[str, dict[str, Tag]] = msgspec.field(default_factory=dict)
+    # Token id -> leader -> tags in the order of their making, and lot.
+    tags: dict[str, dict[str, list[Tag]]] = msgspec.field(default_factory=dict)
     lots: dict[str, dict[str, Lot]] = msgspec.field(default_factory=dict)
     approvals: dict[str, Approval] = msgspec.field(default_factory=dict)
     done: dict[str, Done] = msgspec.field(default_factory=dict)
@@ -238,13 +242,15 @@ class RiskState(msgspec.Struct):
         return self.cash_micro + self.cost_micro
 
     def realized_on(self, day: int) -> int:
-        return self.history.day_realized_micro if day == self.history.day else 0
+        is_same = booked_as(day, self.history.day) == self.history.day
+        return self.history.day_realized_micro if is_same else 0
 
     def realized_in(self, week: int) -> int:
-        return self.history.week_realized_micro if week == self.history.week else 0
+        is_same = booked_as(week, self.history.week) == self.history.week
+        return self.history.week_realized_micro if is_same else 0
 
     def leader_realized_in(self, week: int, leader: str) -> int:
-        if week != self.history.week:
+        if booked_as(week, self.history.week) != self.history.week:
             return 0
         return self.history.leader_realized_micro.get(leader, 0)
 
@@ -260,6 +266,11 @@ def day_of(now_ns: int) -> int:
 def week_of(now_ns: int) -> int:
     """Return the week, from Monday to Sunday in UTC."""
     return (day_of(now_ns) + WEEK_OFFSET_DAYS) // 7
+
+
+def booked_as(number: int, latest: int) -> int:
+    """Return the day (or week) that counts: a clock set back past midnight forgets no loss."""
+    return latest if number == latest - 1 else number
 
 
 def without_answers(state: RiskState) -> RiskState:

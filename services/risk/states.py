@@ -16,7 +16,7 @@ from whaletrader.services.risk.alerts import Alert
 from whaletrader.services.risk.desk import Desk
 from whaletrader.services.risk.rules import COUNT, RATIO, USD, below
 from whaletrader.services.risk.standing import note_closed
-from whaletrader.services.risk.state import DAY_NS, week_of
+from whaletrader.services.risk.state import DAY_NS, booked_as, week_of
 
 NORMAL: Final = risk_pb2.DESK_STATE_NORMAL
 REDUCE: Final = risk_pb2.DESK_STATE_REDUCE
@@ -117,7 +117,8 @@ def after_booking(desk: Desk, changes: list[risk_pb2.ExposureChanged]) -> Change
     history = msgspec.structs.replace(state.history)
     realized = sum(change.realized_delta_micro for change in changes)
     history.day_realized_micro = state.realized_on(desk.today) + realized
-    history.day, week = desk.today, week_of(desk.now_ns)
+    history.day = booked_as(desk.today, history.day)
+    week = booked_as(week_of(desk.now_ns), history.week)
     history.week_realized_micro = state.realized_in(week) + realized
     history.week = week
     for change in changes:

@@ -19,6 +19,9 @@ LEVELS_MAX: Final = 5
 # log's largest record whatever is listed.
 FOLLOWED_MAX: Final = 1_500
 
+# Above every schedule in force; a fee is a power of it, so it must be bounded.
+FEE_EXPONENT_MAX: Final = 8
+
 V = TypeVar("V")
 
 
@@ -77,8 +80,15 @@ class RiskViews(msgspec.Struct):
 
 
 def see_market(views: RiskViews, listed: market_pb2.MarketListed) -> None:
-    """Note a market's terms. One without tick or tokens stays unknown, so it is not traded."""
-    if listed.tick_size_micro <= 0 or not listed.tokens:
+    """Note a market's terms. One whose terms are none stays unknown, so it is not traded."""
+    terms = (
+        0 < listed.tick_size_micro < MICRO,
+        0 <= listed.fee_rate_micro < MICRO,
+        0 <= listed.fee_exponent <= FEE_EXPONENT_MAX,
+        listed.min_size_micro >= 0,
+        0 < len(listed.tokens) == len({token.token_id for token in listed.tokens}),
+    )
+    if not all(terms):
         return
     views.markets[listed.condition_id] = Market(
         tokens=tuple(token.token_id for token in listed.tokens),
@@ -132,7 +142,10 @@ def see_book(views: RiskViews, book: market_pb2.BookSnapshotted) -> None:
 
 
 def see_resolution(views: RiskViews, resolved: market_pb2.MarketResolved) -> None:
-    """Note the result and forget what was seen of the market."""
+    """Note the first result that is one and forget what was seen of the market."""
+    known = views.markets.get(resolved.condition_id)
+    if not resolved.winning_token_id or (known and resolved.winning_token_id not in known.tokens):
+        return
     views.winners.setdefault(resolved.condition_id, resolved.winning_token_id)
     views.bars.pop(resolved.condition_id, None)
     market = views.markets.get(resolved.condition_id)

@@ -60,6 +60,7 @@ class Copier(Agent[Asked, Nothing]):
             max_size_micro=trade.size_micro,
             fair_value_micro=min(MICRO - 1, trade.price_micro + self._edge_micro),
             deadline_ns=self.now_ns + DEADLINE_NS,
+            asked_ns=self.now_ns,
         )
         proposal.meta.id = derived_id("orchestrator", "proposal", trade.meta.id)
         proposal.meta.cause = trade.meta.id

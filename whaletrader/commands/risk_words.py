@@ -135,12 +135,26 @@ def _money(told: risk_pb2.RiskMeasured) -> Table:
         ("VaR 99 %, a day", usd(told.var_99_micro), "CVaR 97.5 %", usd(told.cvar_975_micro)),
         ("modified VaR 99 %", usd(told.modified_var_99_micro), "worst case",
          usd(told.worst_case_micro)),
+        ("VaR 99 % of own days", usd(told.historical_var_99_micro), "diversification",
+         _ratio(told.diversification_micro_ratio)),
+        ("VaR exceeded on", f"{told.var_exceptions} of {told.var_days} days",
+         "p-values", _p_values(told)),
         ("capital phase", f"{told.phase} ({_ratio(told.phase_micro_ratio)})", "policy",
          told.policy_digest[:12] or "none"),
     )  # fmt: skip
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _p_values(told: risk_pb2.RiskMeasured) -> str:
+    if not told.var_coverage_p_micro_ratio and not told.var_independence_p_micro_ratio:
+        return "too few days"
+    tests = (
+        ("Kupiec", told.var_coverage_p_micro_ratio),
+        ("Christoffersen", told.var_independence_p_micro_ratio),
+    )
+    return ", ".join(f"{name} {p_micro / MICRO:.3f}" for name, p_micro in tests)
 
 
 def _limits(limits: Iterable[risk_pb2.LimitUtilisation]) -> Table:

@@ -177,7 +177,7 @@ class TradeProposal(_message.Message):
     leader_notional_micro: _builtins.int
     """What the copied wallet traded itself, in micro-dollars; 0 means not told."""
     asked_ns: _builtins.int
-    """What time it was for the proposer when it asked; 0 means not told."""
+    """What time it was for the proposer when it asked; who does not tell it is refused."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     def __init__(
@@ -928,6 +928,8 @@ class RiskMeasured(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     VAR_EXCEPTIONS_FIELD_NUMBER: _builtins.int
     VAR_DAYS_FIELD_NUMBER: _builtins.int
+    VAR_COVERAGE_P_MICRO_RATIO_FIELD_NUMBER: _builtins.int
+    VAR_INDEPENDENCE_P_MICRO_RATIO_FIELD_NUMBER: _builtins.int
     portfolio: _builtins.str
     state: Global___DeskState.ValueType
     state_rule: _builtins.str
@@ -961,6 +963,11 @@ class RiskMeasured(_message.Message):
     var_exceptions: _builtins.int
     """Days on which the loss was above the VaR that was told the day before, and days compared."""
     var_days: _builtins.int
+    var_coverage_p_micro_ratio: _builtins.int
+    """How likely so many exceptions are if the VaR is right (Kupiec), and that they cluster so by
+    chance (Christoffersen), in millionths; 0 while there are too few days to tell.
+    """
+    var_independence_p_micro_ratio: _builtins.int
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     @_builtins.property
@@ -999,10 +1006,12 @@ class RiskMeasured(_message.Message):
         limits: _abc.Iterable[Global___LimitUtilisation] | None = ...,
         var_exceptions: _builtins.int = ...,
         var_days: _builtins.int = ...,
+        var_coverage_p_micro_ratio: _builtins.int = ...,
+        var_independence_p_micro_ratio: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_micro", b"cash_micro", "correlation_micro_ratio", b"correlation_micro_ratio", "cvar_975_micro", b"cvar_975_micro", "day_loss_micro", b"day_loss_micro", "diversification_micro_ratio", b"diversification_micro_ratio", "drawdown_micro_ratio", b"drawdown_micro_ratio", "equity_micro", b"equity_micro", "exit_condition", b"exit_condition", "exposure_micro", b"exposure_micro", "high_water_micro", b"high_water_micro", "historical_var_99_micro", b"historical_var_99_micro", "limits", b"limits", "losses_in_row", b"losses_in_row", "meta", b"meta", "modified_var_99_micro", b"modified_var_99_micro", "needs_person", b"needs_person", "open_positions", b"open_positions", "phase", b"phase", "phase_micro_ratio", b"phase_micro_ratio", "policy_digest", b"policy_digest", "portfolio", b"portfolio", "positions_cost_micro", b"positions_cost_micro", "positions_value_micro", b"positions_value_micro", "reserved_micro", b"reserved_micro", "state", b"state", "state_rule", b"state_rule", "var_99_micro", b"var_99_micro", "var_days", b"var_days", "var_exceptions", b"var_exceptions", "week_loss_micro", b"week_loss_micro", "worst_case_micro", b"worst_case_micro"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_micro", b"cash_micro", "correlation_micro_ratio", b"correlation_micro_ratio", "cvar_975_micro", b"cvar_975_micro", "day_loss_micro", b"day_loss_micro", "diversification_micro_ratio", b"diversification_micro_ratio", "drawdown_micro_ratio", b"drawdown_micro_ratio", "equity_micro", b"equity_micro", "exit_condition", b"exit_condition", "exposure_micro", b"exposure_micro", "high_water_micro", b"high_water_micro", "historical_var_99_micro", b"historical_var_99_micro", "limits", b"limits", "losses_in_row", b"losses_in_row", "meta", b"meta", "modified_var_99_micro", b"modified_var_99_micro", "needs_person", b"needs_person", "open_positions", b"open_positions", "phase", b"phase", "phase_micro_ratio", b"phase_micro_ratio", "policy_digest", b"policy_digest", "portfolio", b"portfolio", "positions_cost_micro", b"positions_cost_micro", "positions_value_micro", b"positions_value_micro", "reserved_micro", b"reserved_micro", "state", b"state", "state_rule", b"state_rule", "var_99_micro", b"var_99_micro", "var_coverage_p_micro_ratio", b"var_coverage_p_micro_ratio", "var_days", b"var_days", "var_exceptions", b"var_exceptions", "var_independence_p_micro_ratio", b"var_independence_p_micro_ratio", "week_loss_micro", b"week_loss_micro", "worst_case_micro", b"worst_case_micro"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1115,6 +1124,7 @@ class QuoteMandateProposal(_message.Message):
     SIZE_MICRO_MAX_FIELD_NUMBER: _builtins.int
     DURATION_NS_FIELD_NUMBER: _builtins.int
     DEADLINE_NS_FIELD_NUMBER: _builtins.int
+    ASKED_NS_FIELD_NUMBER: _builtins.int
     portfolio: _builtins.str
     strategy: _builtins.str
     condition_id: _builtins.str
@@ -1128,6 +1138,8 @@ class QuoteMandateProposal(_message.Message):
     size_micro_max: _builtins.int
     duration_ns: _builtins.int
     deadline_ns: _builtins.int
+    asked_ns: _builtins.int
+    """What time it was for the proposer when it asked."""
     @_builtins.property
     def meta(self) -> _common_pb2.Meta: ...
     def __init__(
@@ -1145,10 +1157,11 @@ class QuoteMandateProposal(_message.Message):
         size_micro_max: _builtins.int = ...,
         duration_ns: _builtins.int = ...,
         deadline_ns: _builtins.int = ...,
+        asked_ns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask_micro_min", b"ask_micro_min", "bid_micro_max", b"bid_micro_max", "condition_id", b"condition_id", "deadline_ns", b"deadline_ns", "duration_ns", b"duration_ns", "inventory_micro_max", b"inventory_micro_max", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "size_micro_max", b"size_micro_max", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask_micro_min", b"ask_micro_min", "asked_ns", b"asked_ns", "bid_micro_max", b"bid_micro_max", "condition_id", b"condition_id", "deadline_ns", b"deadline_ns", "duration_ns", b"duration_ns", "inventory_micro_max", b"inventory_micro_max", "meta", b"meta", "outcome_index", b"outcome_index", "portfolio", b"portfolio", "size_micro_max", b"size_micro_max", "strategy", b"strategy", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

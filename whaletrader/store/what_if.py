@@ -78,7 +78,7 @@ def check_of(question: Question, place: Place, now_ns: int) -> risk_pb2.CheckPro
     fair = question.fair_micro or min(question.price_micro + ASSUMED_EDGE_MICRO, MICRO - 1)
     proposal = risk_pb2.TradeProposal(
         portfolio=question.portfolio,
-        leader=question.leader,
+        leader=question.leader.lower(),
         strategy=question.strategy,
         condition_id=place.condition_id,
         token_id=place.token_id,
@@ -88,6 +88,7 @@ def check_of(question: Question, place: Place, now_ns: int) -> risk_pb2.CheckPro
         max_size_micro=question.size_micro,
         fair_value_micro=fair,
         deadline_ns=NO_DEADLINE_NS,
+        asked_ns=now_ns,
         leader_notional_micro=question.leader_notional_micro,
     )
     check = risk_pb2.CheckProposal(proposal=proposal)

@@ -19,13 +19,13 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from tests.unit.runtime.test_health import free_port
-from tests.unit.services.risk.risk_room import SHARE, listing, yes
+from tests.unit.services.risk.risk_room import SHARE, closed, fill_of, listing, order_of, yes
 from whaletrader.domain.ids import derived_id
 from whaletrader.runtime.codec import Envelope, decode, encode, key_of, to_record, type_name
-from whaletrader.runtime.log import Log, Position
+from whaletrader.runtime.log import Log, Position, Record
 from whaletrader.runtime.requests import TYPE_HEADER
 from whaletrader.runtime.subjects import APPROVALS
-from whaletrader.schemas import common_pb2, market_pb2, risk_pb2
+from whaletrader.schemas import common_pb2, market_pb2, order_pb2, risk_pb2
 from whaletrader.services.risk.policy_terms import RiskPolicy
 
 S: Final = 1_000_000_000
@@ -157,6 +157,7 @@ class Asker:
         return max((after - before for before, after in pairs), default=0.0)
 
     async def _once(self, proposal: risk_pb2.TradeProposal) -> Message | None:
+        proposal.asked_ns = time.time_ns()
         try:
             reply = await self.client.request(
                 APPROVALS.of(proposal.condition_id),
@@ -171,6 +172,50 @@ class Asker:
         self.answers[proposal.meta.id].add(reply.data)
         self.kinds[proposal.meta.id] = type(message)
         return message
+
+
+def fate(approval: risk_pb2.ApprovedTrade) -> str:
+    """What becomes of an approval: it is left alone, bought, or bought and undone."""
+    return ("unused", "filled", "undone")[int(approval.approval_id[:8], 16) % 3]
+
+
+async def execute(log: Log) -> None:
+    """Work the approvals that appear as an execution agent would, until cancelled."""
+    read = [0] * await log.partitions("trade.approved")
+    while True:
+        for partition, offset in enumerate(read):
+            page = await log.read(Position("trade.approved", partition, offset), 1_000)
+            events: list[Message] = []
+            for one in page:
+                read[partition] = one.offset + 1
+                approval = decode(one.headers["ce_type"], one.value)
+                assert isinstance(approval, risk_pb2.ApprovedTrade)
+                events += _events_of(approval)
+            if events:
+                await log.append([_record(event) for event in events])
+        await asyncio.sleep(0.2)
+
+
+def _events_of(approval: risk_pb2.ApprovedTrade) -> list[Message]:
+    if fate(approval) == "unused":
+        return []
+    order = order_of(approval)
+    fill = fill_of(order)
+    is_undone = fate(approval) == "undone"
+    kind = order_pb2.OrderReversed if is_undone else order_pb2.OrderConfirmed
+    return [
+        order_pb2.OrderAnnounced(order=order),
+        order_pb2.OrderMatched(order=order, fill=fill),
+        kind(order=order, fill=fill),
+        closed(order, 0 if is_undone else fill.size_micro),
+    ]
+
+
+def _record(event: Message) -> Record:
+    meta = event.meta  # type: ignore[attr-defined]
+    meta.id = derived_id(type_name(event), event.order.approval_id)  # type: ignore[attr-defined]
+    meta.event_time_ns = time.time_ns()
+    return to_record(Envelope("order.events", key_of("order.events", event), event))
 
 
 async def told(log: Log, topic: str) -> list[Message]:

@@ -39,7 +39,10 @@ from whaletrader.services.risk.config import RiskSettings
 from whaletrader.services.risk.policy_terms import RiskPolicy, policy_of
 from whaletrader.services.risk.state import RiskState
 
-POLICY: Final = policy_of({**SETTINGS.model_dump(), "kelly_ratio": Decimal(1)})
+# Patient with clocks: on a busy machine a request may wait for seconds.
+POLICY: Final = policy_of(
+    {**SETTINGS.model_dump(), "kelly_ratio": Decimal(1), "clock_skew_ms_max": 60_000}
+)
 WHALE: Final = "0x" + "7c" * 20
 
 
@@ -87,6 +90,7 @@ class Stand:
             "max_size_micro": 100 * SHARE,
             "fair_value_micro": 650_000,
             "deadline_ns": time.time_ns() + 60 * S,
+            "asked_ns": time.time_ns(),
         }
         return risk_pb2.TradeProposal(**{**terms, **changes})  # type: ignore[arg-type]
 

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 from google.protobuf.message import Message
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from tests.integration.risk.risk_pair import MARKETS, furnish, told
 from tests.integration.risk.risk_stand import Stand, stand
 from tests.unit.runtime.stage import until
+from tests.unit.services.risk.risk_room import SHARE, USD
 from whaletrader.domain.ids import derived_id
 from whaletrader.runtime import letters
 from whaletrader.runtime.agent import Effect
@@ -172,7 +174,39 @@ async def test_late_absent_and_wrong_answers_are_a_no_to_whoever_asked(nats_url:
     await client.flush()
     misread, _ = await outcome_of(asking, proposal)
     assert isinstance(misread, agent_pb2.EffectFailed)
+    await responder.hush()
+
+    async def garble(asked: Msg) -> None:
+        await asked.respond(NONSENSE)
+
+    await client.subscribe(APPROVALS.of("0xlate"), cb=garble)
+    await client.flush()
+    garbled, _ = await outcome_of(asking, proposal)
+    assert isinstance(garbled, agent_pb2.EffectFailed)
     await client.close()
+
+
+async def test_however_many_ask_at_once_they_share_one_limit(risk: Stand) -> None:
+    """Each is judged with those before it set aside: as if they had come one after another."""
+    asked = []
+    for number in range(40):
+        proposal = risk.proposal(max_size_micro=100 * SHARE, leader="")
+        proposal.meta.id = derived_id("at once", number)
+        proposal.meta.event_time_ns = time.time_ns()
+        asked.append(proposal)
+    subject, headers = APPROVALS.of(MARKETS[0]), {TYPE_HEADER: type_name(asked[0])}
+    replies = await asyncio.gather(
+        *(risk.client.request(subject, encode(one), timeout=5, headers=headers) for one in asked)
+    )
+    answers = [decode((reply.headers or {})[TYPE_HEADER], reply.data) for reply in replies]
+    approved = [one for one in answers if isinstance(one, risk_pb2.ApprovedTrade)]
+    # Five hundred dollars in one token: nine whole ones at fifty and a part, or none.
+    assert len(approved) == 10
+    used = risk.state.by_token[approved[0].token_id]
+    assert used == risk.state.reserved_micro <= 500 * USD
+    assert sum(one.size_micro for one in approved) // 2 <= used
+    refused = [one for one in answers if isinstance(one, risk_pb2.RejectedTrade)]
+    assert {one.rule for one in refused} == {"position-limit"}
 
 
 async def test_an_answer_that_would_come_after_the_deadline_is_a_refusal(risk: Stand) -> None:

@@ -18,12 +18,14 @@ import pytest
 from tests.integration.risk.risk_pair import (
     Asker,
     Pair,
+    execute,
+    fate,
     furnish,
     pair,
     told,
     write_policy,
 )
-from tests.unit.services.risk.risk_room import SETTINGS, USD
+from tests.unit.services.risk.risk_room import SETTINGS, USD, standing
 from whaletrader.domain.approval import ApprovalSigner
 from whaletrader.runtime.codec import encode
 from whaletrader.runtime.core import Core
@@ -36,7 +38,6 @@ from whaletrader.schemas import risk_pb2
 from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.config import RiskSettings
 from whaletrader.services.risk.policy_terms import policy_of
-from whaletrader.services.risk.state import RiskState
 from whaletrader.stack.servers.kafka import KafkaServer
 from whaletrader.stack.testing import running
 from whaletrader.store.replay import Span, replay
@@ -53,6 +54,8 @@ POLICY = policy_of(
         "position_usd_max": Decimal(MARKET_USD_MAX),
         "trade_usd_max": Decimal(MARKET_USD_MAX),
         "approval_ttl_s": 600,
+        # On a busy machine a request may wait for seconds.
+        "clock_skew_ms_max": 60_000,
     }
 )
 
@@ -87,8 +90,8 @@ class Fight:
         signer = ApprovalSigner((self.pair.folder / "keys" / "risk.pem").read_bytes())
         return RiskAgent(RiskSettings(), signer.sign, signer.key_id)
 
-    async def restored(self, *, with_snapshot: bool = True) -> RiskState:
-        """Return the book as the journal tells it."""
+    async def restored(self, *, with_snapshot: bool = True) -> RiskAgent:
+        """Return risk with its book as the journal tells it."""
         core = Core(self.make_agent())
         if with_snapshot:
             await restore(self.log, core)
@@ -96,9 +99,9 @@ class Fight:
             async for entries in journal_entries(self.log, "risk", 0):
                 for entry in entries:
                     core.follow(entry, {})
-        state = core.agent.state
-        assert isinstance(state, RiskState)
-        return state
+        risk = core.agent
+        assert isinstance(risk, RiskAgent)
+        return risk
 
 
 @pytest.fixture
@@ -125,8 +128,11 @@ async def fight(env: dict[str, str], nats_url: str, tmp_path: Path) -> AsyncIter
         "WHALETRADER_RISK_POLICY_FILE": str(policy),
         "WHALETRADER_SNAPSHOT_INPUTS": "30",
     }
+    execution = asyncio.create_task(execute(log))
     async with pair({**env, **extra}, tmp_path) as both:
         yield Fight(log, both, Asker(client))
+    execution.cancel()
+    await asyncio.gather(execution, return_exceptions=True)
     await client.close()
     await log.close()
 
@@ -143,17 +149,23 @@ async def hold_to_the_log(fight: Fight) -> Counter[str]:
         assert verdict.proposal_id not in by_proposal, "two verdicts on one proposal"
         by_proposal[verdict.proposal_id] = encode(verdict)
         if isinstance(verdict, risk_pb2.ApprovedTrade):
-            exposure[verdict.condition_id] += verdict.size_micro * verdict.limit_price_micro // USD
+            is_left = fate(verdict) != "undone"
+            exposure[verdict.condition_id] += (
+                is_left * verdict.size_micro * verdict.limit_price_micro // USD
+            )
     # Whoever asked twice was told the same, and it is what the log holds.
     for proposal_id, said in fight.asker.answers.items():
         assert said == {by_proposal[proposal_id]}
-    state = await fight.restored()
-    assert state.by_market.keys() == exposure.keys()
+    risk = await fight.restored()
+    state = risk.state
     for condition, promised in exposure.items():
-        assert promised <= state.by_market[condition] <= MARKET_USD_MAX * USD
-    assert state.reserved_micro == sum(state.by_market.values())
+        assert promised <= state.by_market.get(condition, 0) <= MARKET_USD_MAX * USD
+    assert state.reserved_micro + state.cost_micro == sum(state.by_market.values())
+    assert state.cash_micro + state.cost_micro == state.charter.starting_cash_micro
+    for place, (used, limit) in standing(risk).items():
+        assert used <= limit, place
     # From the beginning, without the snapshots that either process took: the same bytes.
-    from_the_start = await fight.restored(with_snapshot=False)
+    from_the_start = (await fight.restored(with_snapshot=False)).state
     assert msgspec.msgpack.encode(state) == msgspec.msgpack.encode(from_the_start)
     decided_again = await replay(fight.make_agent, [fight.log], Span())
     assert decided_again.difference is None

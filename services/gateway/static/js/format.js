@@ -101,7 +101,8 @@ export const shortId = (id) => (id.length > 14 ? `${id.slice(0, 6)}…${id.slice
 
 /** "discovery.edge_lower_min" as "Edge lower min". */
 export function ruleName(rule) {
-  const words = rule.split(".").pop().replaceAll(/[_-]/g, " ");
+  const words = rule.split(".").pop().replaceAll(/[_-]/g, " ").replace(/\bcvar\b/, "CVaR")
+    .replace(/\bvar\b/, "VaR");
   return words ? words[0].toUpperCase() + words.slice(1) : "Unnamed rule";
 }
 

@@ -3,6 +3,7 @@
 Everything goes in as inline input, so no duplicate is dropped before the agent sees it.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import count
 from typing import TypeVar
@@ -25,6 +26,7 @@ from whaletrader.schemas import (
 from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.config import RiskSettings
 from whaletrader.services.risk.policy_terms import RiskPolicy, policy_of
+from whaletrader.services.risk.rules import Rule
 from whaletrader.services.risk.state import RiskState
 
 M = TypeVar("M", bound=Message)
@@ -137,6 +139,8 @@ class Room:
         self.now_ns = NOW
         self.entries: list[agent_pb2.JournalEntry] = []
         self.steps: list[Step] = []
+        # What is looked at after each message.
+        self.after_each: Callable[[], None] = lambda: None
         self._ids = count()
         if settings is not None:
             self.tell(opening(settings, cash_usd))
@@ -159,6 +163,7 @@ class Room:
         assert "dead.letter" not in {topic for _, topic, _ in step.events}, step.events
         self.entries.append(step.entry)
         self.steps.append(step)
+        self.after_each()
         return step
 
     def ask(self, proposal: risk_pb2.TradeProposal) -> risk_pb2.ApprovedTrade:
@@ -190,6 +195,7 @@ class Room:
             "max_size_micro": 1_000 * SHARE,
             "fair_value_micro": 600_000,
             "deadline_ns": self.now_ns + S // 4,
+            "asked_ns": self.now_ns,
         }
         return risk_pb2.TradeProposal(**{**terms, **changes})  # type: ignore[arg-type]
 
@@ -260,6 +266,56 @@ class Room:
         return state
 
 
+def standing(risk: RiskAgent) -> dict[tuple[str, str], tuple[int, int]]:
+    """What is held and set aside in every place that a limit is on, and how much may be."""
+    desk, state = risk._desk, risk.state
+    limits = desk.limits
+    capital = max(0, min(state.cash_micro + state.cost_micro, desk.equity_micro))
+
+    def part(ratio_micro: int, dollars_micro: int = 10**18) -> int:
+        return min(dollars_micro, ratio_micro * capital // 1_000_000)
+
+    totals = {
+        Rule.POSITION_LIMIT: (
+            state.by_token,
+            part(limits.position_micro_ratio_max, limits.position_micro_max),
+        ),
+        Rule.MARKET_LIMIT: (
+            state.by_market,
+            part(limits.market_micro_ratio_max, limits.market_micro_max),
+        ),
+        Rule.LEADER_LIMIT: (
+            {wallet: used for wallet, used in state.by_leader.items() if wallet},
+            limits.leader_micro_max,
+        ),
+        Rule.STRATEGY_LIMIT: (state.by_strategy, part(limits.strategy_micro_ratio_max)),
+        Rule.CATEGORY_LIMIT: (state.by_category, part(limits.category_micro_ratio_max)),
+        Rule.TOPIC_LIMIT: (
+            {topic: sum(used.values()) for topic, used in state.by_topic.items()},
+            part(min(limits.topic_micro_ratio_max, limits.group_micro_ratio_max)),
+        ),
+        Rule.TOPIC_MARKETS: (
+            {topic: len(used) for topic, used in state.by_topic.items()},
+            limits.topic_markets_max,
+        ),
+        Rule.TOTAL_LIMIT: (
+            {"": state.exposure_micro},
+            part(limits.total_micro_ratio_max, limits.total_micro_max),
+        ),
+        Rule.CAPITAL_PHASE: ({"": state.exposure_micro}, part(desk.phase_micro_ratio)),
+        Rule.OPEN_POSITIONS: ({"": len(state.by_token)}, limits.open_positions_max),
+        Rule.WORST_CASE: (
+            {"": desk.marks.worst_micro},
+            part(limits.worst_case_micro_ratio_max),
+        ),
+    }
+    return {
+        (rule, key): (amount, limit)
+        for rule, (used, limit) in totals.items()
+        for key, amount in used.items()
+    }
+
+
 def listing(condition: str, **changes: object) -> market_pb2.MarketListed:
     terms: dict[str, object] = {
         "condition_id": condition,
@@ -295,6 +351,7 @@ def mandate_of(room: Room, **changes: object) -> risk_pb2.QuoteMandateProposal:
         "size_micro_max": 20 * SHARE,
         "duration_ns": 600 * S,
         "deadline_ns": room.now_ns + S,
+        "asked_ns": room.now_ns,
     }
     return risk_pb2.QuoteMandateProposal(**{**terms, **changes})  # type: ignore[arg-type]
 

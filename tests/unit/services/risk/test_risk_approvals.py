@@ -192,6 +192,18 @@ def test_an_order_smaller_than_its_approval_sets_the_difference_free() -> None:
     assert room.state.reserved_micro == 30 * USD + SLACK
 
 
+def test_fees_are_counted_and_given_back_with_the_fill_that_paid_them() -> None:
+    room = Room(fee_rate_micro=70_000)
+    approval = bought(room)
+    order = order_of(approval)
+    fill = fill_of(order, fee_micro=1_750_000)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    room.tell(order_pb2.OrderMatched(order=order, fill=fill))
+    assert room.state.fees_micro == 1_750_000
+    room.tell(order_pb2.OrderReversed(order=order, fill=fill))
+    assert room.state.fees_micro == 0
+
+
 def test_orders_of_another_portfolio_are_none_of_its_business() -> None:
     room = Room()
     order = order_of(bought(Room()), portfolio="other")

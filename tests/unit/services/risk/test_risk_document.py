@@ -49,8 +49,13 @@ def test_every_exit_is_there() -> None:
 
 
 @pytest.mark.parametrize("name", list(RiskPolicy.model_fields))
-def test_every_limit_is_there_with_which_way_is_tighter(name: str) -> None:
-    assert table("Limits")[name].endswith(f"| {tighter_way(name)}")
+def test_every_limit_is_there_with_its_default_and_which_way_is_tighter(name: str) -> None:
+    default = RiskPolicy.model_fields[name].default
+    if isinstance(default, bool):
+        shown = str(default).lower()
+    else:
+        shown = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+    assert table("Limits")[name] == f"{shown} | {tighter_way(name)}"
 
 
 def test_no_limit_is_there_that_is_not_in_the_policy() -> None:

@@ -21,7 +21,7 @@ from tests.unit.services.risk.risk_room import (
 )
 from whaletrader.domain.approval import ApprovalSigner, ApprovalVerifier, signing_bytes
 from whaletrader.domain.ids import derived_id
-from whaletrader.runtime.core import Core, Inline
+from whaletrader.runtime.core import Core, Inline, Step
 from whaletrader.schemas import agent_pb2, order_pb2, risk_pb2
 from whaletrader.services.execution.agent import ExecutionAgent, ExecutionPolicy, Working
 from whaletrader.services.notifier.agent import Channel, NotifierAgent
@@ -144,8 +144,14 @@ def test_an_approval_is_used_once() -> None:
     genuine = both.approval()
     both._hear(genuine)
     both.execution.pending.clear()
-    events = both._hear(genuine)
-    assert not any(isinstance(event, order_pb2.OrderAnnounced) for event in events)
+    refused = both.refusal(genuine)
+    failed = [reason.rule for reason in refused.reasons if not reason.passed]
+    assert failed == ["approval.unused"]
+    reserved = both.room.state.reserved_micro
+    told = both.room.tell(refused)
+    assert alerts(told) == [Alert.FORGED_APPROVAL]
+    assert both.room.state.reserved_micro == reserved > 0
+    assert len(paged(refused, told)) == 2
 
 
 def test_an_expired_approval_is_refused_and_its_money_set_free() -> None:
@@ -159,13 +165,8 @@ def test_an_expired_approval_is_refused_and_its_money_set_free() -> None:
     assert both.room.state.reserved_micro == 0
 
 
-@pytest.mark.parametrize("tamper", [forge, enlarge, strip])
-def test_somebody_is_paged(tamper: Tamper) -> None:
-    both = Both()
-    bad = both.approval()
-    tamper(bad)
-    refused = both.refusal(bad)
-    told = both.room.tell(refused)
+def paged(refused: order_pb2.ApprovalRefused, told: Step) -> list[agent_pb2.NotifyPerson]:
+    """Return whom execution's refusal and what risk said of it wake up."""
     notifier = Core(NotifierAgent((Channel("pager", Urgency.CRITICAL),), 60 * S))
     for event in (refused, *(e for _, topic, e in told.events if topic == "risk.alert")):
         notifier.step([Inline(event)], NOW)
@@ -174,5 +175,22 @@ def test_somebody_is_paged(tamper: Tamper) -> None:
         for effect in notifier.pending.values()
         if isinstance(effect.message, agent_pb2.NotifyPerson)
     ]
-    assert len(pages) == 2
     assert all(page.severity == Urgency.CRITICAL for page in pages)
+    return pages
+
+
+@pytest.mark.parametrize("tamper", [forge, enlarge, strip, move_to_another_market])
+def test_somebody_is_paged(tamper: Tamper) -> None:
+    both = Both()
+    bad = both.approval()
+    tamper(bad)
+    refused = both.refusal(bad)
+    assert len(paged(refused, both.room.tell(refused))) == 2
+
+
+def test_somebody_is_paged_for_one_that_came_too_late() -> None:
+    both = Both()
+    genuine = both.approval()
+    both.now_ns = genuine.expires_ns
+    refused = both.refusal(genuine)
+    assert len(paged(refused, both.room.tell(refused))) == 1

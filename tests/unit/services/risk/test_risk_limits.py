@@ -11,19 +11,23 @@ from tests.unit.services.risk.risk_room import (
     MARKETS,
     NOW,
     RESUME,
+    SELL,
     SHARE,
     USD,
     WHALES,
     Room,
     S,
+    fill_of,
     gap,
     listing,
     no,
+    order_of,
     tight,
     yes,
 )
-from whaletrader.schemas import common_pb2, market_pb2, risk_pb2
+from whaletrader.schemas import common_pb2, market_pb2, order_pb2, risk_pb2
 from whaletrader.services.risk import sizing
+from whaletrader.services.risk.rooms import correlation_with
 from whaletrader.services.risk.rules import Rule
 
 # Fifty dollars are used before; the smallest order, five shares at a half, is 2.51 more.
@@ -288,3 +292,95 @@ def test_a_days_loss_stops_buying_at_its_limit(spare_micro: int) -> None:
     assert room.state.realized_micro == -50 * USD
     answer = room.answer(room.proposal(condition_id=MARKETS[1], token_id=yes(MARKETS[1])))
     assert isinstance(answer, risk_pb2.ApprovedTrade) is (spare_micro > 0)
+
+
+@pytest.mark.parametrize("held_by", ["a reservation", "a sale that is not final"])
+def test_money_that_is_set_aside_or_not_settled_is_not_spent(held_by: str) -> None:
+    room = Room(GENEROUS, cash_usd=Decimal(60))
+    if held_by == "a reservation":
+        room.ask(room.proposal(max_size_micro=100 * SHARE, fair_value_micro=999_999))
+    else:
+        room.buy(max_size_micro=100 * SHARE, fair_value_micro=999_999)
+        sale = order_of(room.ask(room.proposal(side=SELL)))
+        room.tell(order_pb2.OrderAnnounced(order=sale))
+        room.tell(order_pb2.OrderMatched(order=sale, fill=fill_of(sale)))
+        assert room.state.cash_micro == 60 * USD
+    approval = room.ask(room.elsewhere())
+    assert approval.size_micro < 20 * SHARE
+    cash = next(reason for reason in approval.reasons if reason.rule == Rule.CASH)
+    assert cash.limit < 10 * USD + 1
+
+
+def moving_together(opposite: bool, **limits: object) -> tuple[Room, int]:
+    """A desk that holds fifty dollars in a market that moves with another, and how much it does."""
+    room = Room(tight(group_ratio_max="0.006", price_age_s_max=3 * 86_400, **limits))
+    for hour in range(30):
+        room.now_ns += 3_600 * S
+        price = 500_000 + 10_000 * (hour % 3)
+        room.print_price(MARKETS[0], yes(MARKETS[0]), price)
+        mirrored = 1_000_000 - price if opposite else price
+        room.print_price(MARKETS[1], yes(MARKETS[1]), mirrored)
+    room.now_ns += 3_600 * S
+    room.buy(max_size_micro=100 * SHARE)
+    desk = room.core.agent._desk  # type: ignore[attr-defined]
+    market = desk.views.markets[MARKETS[1]]
+    return room, correlation_with(desk, MARKETS[1], market)[MARKETS[0]]
+
+
+@pytest.mark.parametrize("opposite", [False, True])
+@pytest.mark.parametrize("spare", [-1, 0, 1])
+def test_markets_that_move_together_or_against_each_other_are_one_group(
+    opposite: bool, spare: int
+) -> None:
+    _, correlation = moving_together(opposite)
+    assert 850_000 < correlation < 900_000
+    threshold = Decimal(correlation + spare) / 1_000_000
+    room, _ = moving_together(opposite, correlation_ratio_max=threshold)
+    approval = room.ask(room.elsewhere(limit_price_micro=500_000))
+    group = next(reason for reason in approval.reasons if reason.rule == Rule.GROUP_LIMIT)
+    if spare > 0:
+        assert group.value == room.state.by_market[MARKETS[1]]
+    else:
+        # Sixty dollars for both.
+        assert approval.size_micro < 20 * SHARE
+        assert group.value == room.state.exposure_micro <= group.limit == 60 * USD
+
+
+def test_a_market_is_in_its_own_group_wherever_it_was_listed_before() -> None:
+    room = Room(tight(group_ratio_max="0.006"))
+    room.buy(max_size_micro=100 * SHARE)
+    room.tell(listing(MARKETS[0], event_slug="another"))
+    assert room.ask(room.proposal()).size_micro < 20 * SHARE
+
+
+def test_adaptive_kelly_leaves_what_the_correlation_with_all_that_is_held_leaves() -> None:
+    room, correlation = moving_together(False, method="adaptive-kelly", kelly_ratio="1")
+    room.print_price(MARKETS[2], yes(MARKETS[2]), 500_000)
+    third = {"condition_id": MARKETS[2], "token_id": yes(MARKETS[2])}
+    room.buy(max_size_micro=50 * SHARE, **third)
+    approval = room.ask(room.elsewhere(limit_price_micro=500_000, max_size_micro=5 * SHARE))
+    told = next(one for one in approval.reasons if one.rule == Rule.CORRELATION_FACTOR)
+    # A hundred shares of what moves with it and fifty of what never moved.
+    assert told.value == 1_000_000 - correlation * 2 // 3
+
+
+@pytest.mark.parametrize(("price", "dollars"), [(300_000, 8_000), (800_000, 10_000)])
+def test_shares_of_the_capital_follow_a_fall_at_the_marks_and_no_rise(
+    price: int, dollars: int
+) -> None:
+    roomy = ("trade_usd_max", "position_usd_max", "market_usd_max", "leader_usd_max")
+    room = Room(tight(category_ratio_max="0.9", **dict.fromkeys(roomy, 9_000)))
+    room.buy(max_size_micro=10_000 * SHARE, fair_value_micro=999_999)
+    room.print_price(MARKETS[0], yes(MARKETS[0]), price)
+    approval = room.ask(room.elsewhere(max_size_micro=5 * SHARE))
+    category = next(one for one in approval.reasons if one.rule == Rule.CATEGORY_LIMIT)
+    assert category.limit == dollars * USD * 9 // 10
+
+
+@pytest.mark.parametrize(("shares", "goes_on"), [("99.98", True), ("100", False)])
+def test_a_share_for_losses_is_of_what_there_was_before_them(shares: str, goes_on: bool) -> None:
+    room = Room(tight(day_loss_ratio_max="0.005", week_loss_ratio_max="0.005"))
+    room.buy(max_size_micro=int(Decimal(shares) * SHARE))
+    room.resolve(MARKETS[0], no(MARKETS[0]))
+    answer = room.answer(room.elsewhere())
+    assert isinstance(answer, risk_pb2.ApprovedTrade) is goes_on

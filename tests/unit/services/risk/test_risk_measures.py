@@ -23,6 +23,7 @@ from tests.unit.services.risk.risk_room import (
     tight,
     yes,
 )
+from whaletrader.quant.risk.backtest import christoffersen, kupiec
 from whaletrader.schemas import order_pb2, risk_pb2
 from whaletrader.services.risk import views
 from whaletrader.services.risk.alerts import Alert
@@ -234,9 +235,9 @@ def test_days_that_lost_more_than_was_told_are_counted() -> None:
         room.now_ns += 86_400 * S
         room.print_price(MARKETS[0], yes(MARKETS[0]), price)
         measured(room)
-    history = room.state.history
-    assert history.var_days >= 2
-    assert history.var_exceptions == 1
+    exceeded = room.state.history.var_exceeded
+    assert len(exceeded) >= 2
+    assert sum(exceeded) == 1
 
 
 def test_the_gauges_tell_what_was_measured_last() -> None:
@@ -272,6 +273,11 @@ def test_a_copy_puts_in_its_share_of_what_the_wallet_did() -> None:
     room = Room(tight(method="copy-ratio", copy_ratio="0.1"))
     approval = room.ask(room.proposal(leader_notional_micro=500 * USD))
     assert approval.size_micro == 99_980_000
+    # The share is of the holding: asked again, nothing is left of it.
+    again = room.proposal(leader_notional_micro=500 * USD)
+    assert room.refusal(again) == Rule.COPY_SIZE
+    more = room.ask(room.proposal(leader_notional_micro=700 * USD))
+    assert 39 * SHARE < more.size_micro < 40 * SHARE
 
 
 def test_adaptive_kelly_tells_each_factor_and_multiplies_them() -> None:
@@ -357,3 +363,25 @@ def test_dropping_the_bars_of_what_is_held_is_news_to_the_scenarios(
     fresh.refresh(now.state, now.views, now.now_ns, now.limits.bar_ns)
     assert now.marks.day_ahead(now.state, now.views) == fresh.day_ahead(now.state, now.views)
     assert before.cvar_975_micro > 0
+
+
+def test_whether_the_var_held_is_told_when_there_are_enough_days() -> None:
+    room = desk()
+    history = room.state.history
+    # Two days in a row of forty, where one in a hundred was told.
+    history.var_exceeded = [number in (20, 21) for number in range(40)]
+    told = measured(room)
+    assert (told.var_exceptions, told.var_days) == (2, 40)
+    coverage = kupiec(2, 40, 0.01).p_value
+    independence = christoffersen(history.var_exceeded).p_value
+    assert told.var_coverage_p_micro_ratio == round(coverage * 1_000_000) > 0
+    assert told.var_independence_p_micro_ratio == round(independence * 1_000_000) > 0
+    gauges = RiskGauges()
+    gauges.committed(room.core, room.steps[-1])
+    registry = CollectorRegistry()
+    registry.register(gauges)
+    text = generate_latest(registry).decode()
+    assert 'whaletrader_risk_var_exceptions{portfolio="main"} 2.0' in text
+    assert f'whaletrader_risk_var_coverage_p_ratio{{portfolio="main"}} {coverage:.4f}' in text
+    history.var_exceeded = history.var_exceeded[:30]
+    assert measured(room).var_coverage_p_micro_ratio == 0

@@ -15,6 +15,7 @@ from tests.unit.services.risk.risk_room import (
     agent,
     alerts,
     opening,
+    said,
     tight,
 )
 from whaletrader.runtime.core import Core
@@ -101,6 +102,43 @@ def test_every_limit_says_which_way_is_tighter_and_has_its_integer() -> None:
     assert limits.trade_micro_max == 1_000 * USD
     assert limits.clock_skew_ns_max == 2 * S
     assert limits.phase_micro_ratios == (10_000, 100_000, 500_000, 1_000_000)
+
+
+# What the shipped policy promises; a change of any of these is a decision, not a slip.
+SHIPPED = {
+    "trade_ratio_max": "0.02",
+    "trade_usd_max": "1000",
+    "market_usd_max": "5000",
+    "market_ratio_max": "0.2",
+    "leader_usd_max": "10000",
+    "category_ratio_max": "0.3",
+    "topic_ratio_max": "0.3",
+    "topic_markets_max": "3",
+    "correlation_ratio_max": "0.7",
+    "total_ratio_max": "0.95",
+    "open_positions_max": "50",
+    "edge_usd_max": "0.3",
+    "cvar_ratio_max": "0.05",
+    "mvar_ratio_warn": "0.06",
+    "mvar_ratio_max": "0.08",
+    "losses_in_row_max": "5",
+    "pause_s": "3600",
+    "day_loss_ratio_max": "0.05",
+    "day_loss_usd_max": "500",
+    "reduce_drawdown_ratio": "0.1",
+    "reduce_more_drawdown_ratio": "0.15",
+    "reduce_size_ratio": "0.5",
+    "halt_drawdown_ratio": "0.2",
+    "deleverage_ratio": "0.5",
+    "kelly_ratio": "0.25",
+    "notional_usd_min": "10",
+    "clock_skew_ms_max": "2000",
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_limits_are_the_promised_ones(name: str) -> None:
+    assert getattr(RiskPolicy(), name) == Decimal(SHIPPED[name])
 
 
 def test_the_first_file_opens_the_portfolio_and_the_journal_holds_it() -> None:
@@ -248,3 +286,51 @@ def test_the_policy_of_the_journal_counts_and_not_the_processs_settings() -> Non
         core.follow(entry, {})
     assert core.agent.state.charter.digest == GENEROUS.digest
     assert core.agent.now_ns == NOW
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_what_cannot_be_tightened_before_the_rest_is_loosened_is_refused_whole(
+    from_file: bool,
+) -> None:
+    # From 2 to 30 cents, to 60 to 90: at once it could only be from 60 to 30.
+    room = Room(tight(price_usd_min="0.02", price_usd_max="0.3"))
+    before = in_force(room)
+    other = tight(price_usd_min="0.6", price_usd_max="0.9", trade_usd_max=1)
+    if from_file:
+        step = room.tell(opening(other))
+        assert alerts(step) == [Alert.POLICY_FILE_REFUSED]
+        (alert,) = said(step, risk_pb2.RiskAlerted)
+        assert "propose one first" in alert.reasons[0].detail
+    else:
+        answer = order(room, PROPOSE, document=other.document())
+        assert not answer.accepted
+        assert "price_usd_min is above price_usd_max" in answer.detail
+    assert in_force(room) == before
+    assert room.state.charter.pending_digest == ""
+    assert room.restored() == room.state
+
+
+def test_a_crash_between_the_two_commands_loses_neither() -> None:
+    room = Room()
+    wider = tight(leader_usd_max=3_000, trade_usd_max=100)
+    order(room, PROPOSE, document=wider.document())
+    fresh = Core(agent())
+    for entry in room.entries:
+        fresh.follow(entry, {})
+    room.core = fresh
+    # What it tightens held at once and still does; the rest waits for its command.
+    assert in_force(room).trade_usd_max == 100
+    assert in_force(room).leader_usd_max == SETTINGS.leader_usd_max
+    assert order(room, CONFIRM, digest=wider.digest, operator="bob").accepted
+    assert in_force(room) == wider
+    assert room.restored() == room.state
+
+
+def test_a_later_proposal_takes_the_place_of_the_one_that_waits() -> None:
+    room = Room()
+    wider, tighter = tight(leader_usd_max=3_000), tight(trade_usd_max=100)
+    order(room, PROPOSE, document=wider.document())
+    order(room, PROPOSE, document=tighter.document())
+    assert not order(room, CONFIRM, digest=wider.digest).accepted
+    assert in_force(room).trade_usd_max == 100
+    assert in_force(room).leader_usd_max == SETTINGS.leader_usd_max

@@ -23,12 +23,14 @@ from tests.unit.services.risk.risk_room import (
     no,
     opening,
     order_of,
+    standing,
     tight,
     yes,
 )
 from whaletrader.domain.ids import derived_id
 from whaletrader.runtime.core import Core, Inline
 from whaletrader.schemas import agent_pb2, common_pb2, market_pb2, order_pb2, risk_pb2
+from whaletrader.services.risk.agent import RiskAgent
 from whaletrader.services.risk.state import RiskState
 
 DEPTH = int(os.environ.get("RISK_DEPTH", "3"))
@@ -38,6 +40,11 @@ POLICY = tight(
     market_usd_max=80,
     leader_usd_max=90,
     total_usd_max=90,
+    strategy_ratio_max="0.88",
+    category_ratio_max="0.87",
+    topic_ratio_max="0.86",
+    group_ratio_max="0.86",
+    worst_case_ratio_max="0.85",
     open_positions_max=2,
     notional_usd_min=1,
 )
@@ -52,7 +59,8 @@ class World:
     approvals: list[risk_pb2.ApprovedTrade] = field(default_factory=list)
     provisional: list[tuple[order_pb2.OrderRef, order_pb2.Fill]] = field(default_factory=list)
     open_orders: list[order_pb2.OrderRef] = field(default_factory=list)
-    bought: int = 0
+    # What was in each place that a limit is on: where capital was lost, nothing is added.
+    before: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def tell(self, message: Message) -> list[Message]:
         meta: common_pb2.Meta = message.meta  # type: ignore[attr-defined]
@@ -73,7 +81,7 @@ class World:
             list(self.approvals),
             list(self.provisional),
             list(self.open_orders),
-            self.bought,
+            dict(self.before),
         )
 
     @property
@@ -113,6 +121,7 @@ def buy(market: str) -> Callable[[World], None]:
                 max_size_micro=100 * SHARE,
                 fair_value_micro=990_000,
                 deadline_ns=NOW,
+                asked_ns=NOW,
             )
         )
         world.approvals += [e for e in events if isinstance(e, risk_pb2.ApprovedTrade)]
@@ -165,11 +174,12 @@ MOVES = (buy(MARKETS[0]), buy(MARKETS[1]), work, match, undo, cancel, refuse, lo
 
 
 def check(world: World) -> None:
-    state, limits = world.state, POLICY.limits()
-    assert 0 <= state.exposure_micro <= limits.total_micro_max
-    assert max(state.by_token.values(), default=0) <= limits.position_micro_max
-    assert max(state.by_leader.values(), default=0) <= limits.leader_micro_max
-    assert len(state.by_token) <= limits.open_positions_max
+    state, risk = world.state, world.core.agent
+    assert isinstance(risk, RiskAgent)
+    now = standing(risk)
+    for place, (used, limit) in now.items():
+        assert 0 <= used <= max(limit, world.before.get(place, 0)), place
+    world.before = {place: used for place, (used, _) in now.items()}
     assert 0 <= state.reserved_micro == sum(a.reserved_micro for a in state.approvals.values())
     assert state.available_micro >= 0
     assert state.cash_micro + state.cost_micro == 100 * USD + state.realized_micro

@@ -1,4 +1,4 @@
-"""Every state of the desk, how it is entered and how it is left; and the phases of the capital."""
+"""Every state of the desk, how it is entered and how it is left."""
 
 from collections.abc import Callable
 
@@ -16,6 +16,7 @@ from tests.unit.services.risk.risk_room import (
     Room,
     S,
     alerts,
+    closed,
     no,
     order_of,
     said,
@@ -109,7 +110,7 @@ def test_a_recovery_ends_the_reduction() -> None:
     assert Alert.DRAWDOWN_RECOVERED in alerts(step)
 
 
-def deleveraged(room: Room) -> order_pb2.OrderRef:
+def deleveraged(room: Room) -> risk_pb2.ApprovedTrade:
     held(room)
     step = mark(room, 290_000)
     assert state_of(room) == DELEVERAGE
@@ -117,12 +118,12 @@ def deleveraged(room: Room) -> order_pb2.OrderRef:
     sale = said(step, risk_pb2.ApprovedTrade)[0]
     assert sale.size_micro == 4_950 * SHARE
     assert said(step, risk_pb2.DeriskOrdered)[0].reduce_micro_ratio == 500_000
-    return order_of(sale)
+    return sale
 
 
 def test_at_the_last_step_half_of_everything_is_sold_and_then_a_person_must_resume() -> None:
     room = Room(steps_of(drawdown_needs_resume=True))
-    order = deleveraged(room)
+    order = order_of(deleveraged(room))
     room.tell(order_pb2.OrderAnnounced(order=order))
     mark(room, 290_000)
     assert state_of(room) == DELEVERAGE
@@ -145,15 +146,35 @@ def test_at_the_last_step_half_of_everything_is_sold_and_then_a_person_must_resu
 
 def test_without_a_person_the_drawdowns_halt_ends_with_the_day() -> None:
     room = Room(steps_of(drawdown_needs_resume=False))
-    order = deleveraged(room)
-    room.tell(order_pb2.OrderAnnounced(order=order))
-    room.tell(order_pb2.OrderClosed(order=order, status=order_pb2.CLOSE_STATUS_CANCELLED))
+    room.work(deleveraged(room))
     mark(room, 290_000)
     assert state_of(room) == HALTED
     assert room.state.stance.exit_condition == states.BY_ITSELF
     room.now_ns += DAY
     mark(room, 290_000)
     assert state_of(room) == NORMAL
+
+
+def test_what_comes_back_unsold_of_the_cut_is_put_up_again_and_then_somebody_is_paged() -> None:
+    room = Room(steps_of(flatten_attempts_max=3))
+    sale = deleveraged(room)
+    order = order_of(sale)
+    room.tell(order_pb2.OrderAnnounced(order=order))
+    part = order_pb2.Fill(trade_id="t", price_micro=290_000, size_micro=1_950 * SHARE)
+    room.tell(order_pb2.OrderMatched(order=order, fill=part))
+    step = room.tell(closed(order, part.size_micro))
+    (second,) = said(step, risk_pb2.ApprovedTrade)
+    assert second.size_micro == 3_000 * SHARE
+    (third,) = said(room.fire(second), risk_pb2.ApprovedTrade)
+    assert third.size_micro == 3_000 * SHARE
+    mark(room, 290_000)
+    assert state_of(room) == DELEVERAGE
+    step = room.tell(order_pb2.ApprovalRefused(approval_id=third.approval_id, portfolio="main"))
+    assert not said(step, risk_pb2.ApprovedTrade)
+    assert alerts(step) == [Alert.NOT_FLATTENED]
+    mark(room, 290_000)
+    assert state_of(room) == HALTED
+    assert room.restored() == room.state
 
 
 def test_in_every_state_that_a_rule_caused_holdings_may_be_sold_and_nothing_bought() -> None:
@@ -246,63 +267,6 @@ def test_states_survive_a_restart() -> None:
     restored = room.restored()
     assert restored.stance == room.state.stance
     assert restored.stance.exit_condition == states.EXITS[Alert.LOSSES_IN_ROW]
-
-
-def phased(**limits: object) -> RiskPolicy:
-    return tight(
-        **{
-            "phase_ratios": ["0.01", "0.1", "1"],
-            "phase_start": 1,
-            "phase_days_min": 2,
-            "phase_trades_min": 1,
-            "phase_drawdown_ratio_max": "0.05",
-            "fallback_drawdown_ratio": "0.1",
-            "measure_every_s": 60,
-            "price_age_s_max": 86_400 * 7,
-            **limits,
-        }
-    )
-
-
-def gained(room: Room, won: bool) -> None:
-    room.buy(max_size_micro=20 * SHARE, fair_value_micro=999_999)
-    room.resolve(MARKETS[0], yes(MARKETS[0]) if won else no(MARKETS[0]))
-
-
-@pytest.mark.parametrize(("days", "won", "phase"), [(1, True, 1), (2, True, 2), (2, False, 1)])
-def test_a_phase_is_left_for_the_next_when_it_lasted_and_did_not_lose(
-    days: int, won: bool, phase: int
-) -> None:
-    room = Room(phased())
-    gained(room, won)
-    for _ in range(2):
-        room.now_ns += days * DAY // 2
-        room.print_price(MARKETS[1], yes(MARKETS[1]), 500_000)
-    room.now_ns += 61 * S
-    room.print_price(MARKETS[1], yes(MARKETS[1]), 500_000)
-    assert room.state.history.phase == phase
-    assert room.restored() == room.state
-
-
-def test_too_deep_a_fall_goes_back_a_phase_and_pages_somebody() -> None:
-    room = Room(
-        phased(
-            phase_start=3,
-            trade_usd_max=5_000,
-            position_usd_max=5_000,
-            market_usd_max=9_000,
-            leader_usd_max=9_000,
-        )
-    )
-    room.buy(max_size_micro=9_900 * SHARE, fair_value_micro=999_999)
-    told: list[str] = []
-    for price in (500_000, 390_000, 390_000):
-        room.now_ns += 61 * S
-        room.print_price(MARKETS[0], yes(MARKETS[0]), price)
-        told += alerts(room.steps[-1])
-    assert Alert.PHASE_DOWN in told
-    assert room.state.history.phase == 2
-    assert room.refusal(room.elsewhere()) == Rule.CAPITAL_PHASE
 
 
 CAUSED: dict[Alert, Callable[[Desk], states.Change | None]] = {

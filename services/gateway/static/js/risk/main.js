@@ -76,7 +76,8 @@ function numbers(desk) {
   const tiles = [
     ["Equity", usd(desk.equity_micro), `Highest ${usd(desk.high_water_micro)}`],
     ["Drawdown", percent(desk.drawdown_micro_ratio), "Below the highest"],
-    ["Exposure", usd(desk.exposure_micro), `${usd(desk.reserved_micro)} set aside`],
+    ["Exposure", usd(desk.exposure_micro), `${usd(desk.reserved_micro)} set aside, diversification ${
+      percent(desk.diversification_micro_ratio)}`],
     ["CVaR 97.5 %", usd(desk.cvar_975_micro), `VaR 99 % ${usd(desk.var_99_micro)}`],
     ["Modified VaR", usd(desk.modified_var_99_micro), "A day, 99 %"],
     ["Worst case", usd(desk.worst_case_micro), `Phase ${desk.phase}, ${
