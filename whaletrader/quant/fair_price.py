@@ -37,7 +37,6 @@ from whaletrader.quant.ragged import (
 from whaletrader.quant.resampling import monte_carlo_p
 from whaletrader.quant.step_sums import SAME, Steps, tails, variances
 
-
 # The finest tick of the venue. A cost below is rounding of a dust fill or a gift, and what was
 # free and won would else be proof of anything.
 CHANCE_MIN: Final = 1e-4
