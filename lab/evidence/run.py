@@ -58,7 +58,8 @@ DIGITS: Final = 9
 def run(data: Path, out: Path, options: StudyOptions, tell: Tell) -> Evidence:
     """Run the study on a folder and write both files into `out`; returns what was found.
 
-    Raises LayoutError and OptionError before anything is computed or written.
+    Raises LayoutError and OptionError before anything is computed or written, OSError if `out`
+    cannot be made or written.
     """
     from whaletrader.lab.evidence.report.page import page
 
@@ -66,9 +67,10 @@ def run(data: Path, out: Path, options: StudyOptions, tell: Tell) -> Evidence:
     tell("reading", 0, 1)
     inputs = read_inputs(data)
     tell("reading", 1, 1)
+    # Before the work, so that a folder that cannot be made is told at once.
+    out.mkdir(parents=True, exist_ok=True)
     evidence = study(inputs, options, tell)
     tell("report", 0, 1)
-    out.mkdir(parents=True, exist_ok=True)
     (out / JSON_NAME).write_bytes(encoded(evidence))
     (out / HTML_NAME).write_text(page(evidence), encoding="utf-8")
     tell("report", 1, 1)

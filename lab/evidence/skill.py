@@ -28,7 +28,10 @@ class Judged:
 
 
 def judge(trades: Trades, markets: Markets, wallets: int, options: StudyOptions) -> Judged:
-    """Judge all wallets at once: the corrections count every wallet with a settled bet."""
+    """Judge all wallets at once: the corrections count every wallet with a settled bet.
+
+    Without a settled bet there is nobody to judge, and no sample is told.
+    """
     results = markets.main_results
     bets = settled_bets(trades, markets, results)
     samples = {results: counted_once(bets), f"{results}, {BY_SIZE}": bets}
@@ -38,7 +41,9 @@ def judge(trades: Trades, markets: Markets, wallets: int, options: StudyOptions)
     found = {
         name: _verdicts(sample, wallets, options) for name, sample in samples.items() if len(sample)
     }
-    main = found[results]
+    main = found.get(results)
+    if main is None:
+        return Judged(Skill(discovery_rate=options.discovery_rate, counts=[]), {})
     return Judged(
         skill=Skill(
             discovery_rate=options.discovery_rate,

@@ -108,7 +108,9 @@ def _ledger(evidence: Evidence) -> str:
         f"{ledger.median_difference_share:.3%} with rewards and yield left out, "
         f"{ledger.median_difference_share_with_income:.3%} with them in.</p>\n"
         + _figure(
-            charts.published_chart(evidence), "Dollars, logarithmic. On the line, both agree."
+            charts.published_chart(evidence),
+            "Dollars, logarithmic. On the line, both agree. A ledger "
+            "below the scale, such as a loss, stands at its lower edge.",
         )
         + sections.published(evidence)
     )

@@ -115,6 +115,17 @@ def test_a_folder_with_little_in_it_is_still_answered(tmp_path: Path) -> None:
     assert "too few wallets" in found.verdict.sentence
 
 
+def test_a_folder_without_any_result_is_still_answered(tmp_path: Path) -> None:
+    folder = universe(wallets=3, markets=6, skill=0.0)
+    for market in folder.markets.values():
+        market.update(basis="unknown", winning_outcome_index=None)
+    found = run(folder.write(tmp_path / "data"), tmp_path / "out", QUICK, silent)
+    assert found.verdict.sentence.startswith("No: no wallet has a settled market to be judged by")
+    assert found.skill.counts == []
+    assert all(row.skill is None for row in found.wallets)
+    assert (tmp_path / "out" / HTML_NAME).is_file()
+
+
 def test_options_out_of_bounds_are_all_told_and_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(OptionError) as refused:
         run(tmp_path, tmp_path / "out", StudyOptions(delay_s=0, draws=1, slippage=2.0), silent)
