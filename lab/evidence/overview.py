@@ -6,6 +6,7 @@ Owns the counts and the choice of words about selection; computes no statistic i
 
 import datetime as dt
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,18 +21,29 @@ from whaletrader.lab.evidence.evidence import (
     LedgerCheck,
     Selection,
     Span,
+    TrackRecord,
+    Turns,
     WalletEvidence,
+    WalletSkill,
 )
 from whaletrader.lab.evidence.layout import Inputs
 from whaletrader.lab.evidence.markets import KNOWN, PUBLISHED, Markets, Trades
 from whaletrader.lab.evidence.published import Named, Published, compare
 from whaletrader.lab.evidence.scope import category_of
-from whaletrader.lab.evidence.skill import Judged
-from whaletrader.quant.calibration import reliability_curve
+from whaletrader.quant.calibration import brier, reliability_curve
 from whaletrader.quant.edge import Bets, counted_once
 
 BINS = 10
 INFERRED = "inferred_redeem"
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the parts of the study say of each wallet, by code; a wallet may be in none."""
+
+    skills: dict[int, WalletSkill]
+    records: dict[int, TrackRecord]
+    turns: dict[int, Turns]
 
 
 def names_of(inputs: Inputs) -> dict[str, Named]:
@@ -63,7 +75,7 @@ def span_of(inputs: Inputs, trades: Trades, markets: Markets) -> Span:
 
 
 def wallet_rows(
-    inputs: Inputs, books: Books, judged: Judged, names: dict[str, Named]
+    inputs: Inputs, books: Books, described: Described, names: dict[str, Named]
 ) -> list[WalletEvidence]:
     """Return one row a wallet, in the order of addresses."""
     rows = []
@@ -93,7 +105,9 @@ def wallet_rows(
                 trades=sum(market.trades for market in traded),
                 markets=len(traded),
                 published=None if pd.isna(profit) else compare(published, books, names),
-                skill=judged.wallets.get(code),
+                skill=described.skills.get(code),
+                track_record=described.records.get(code),
+                turns=described.turns.get(code),
             )
         )
     return rows
@@ -160,7 +174,7 @@ def calibration_of(trades: Trades, markets: Markets, confidence: float) -> list[
         if not len(bets):
             continue
         paid, won = _positions(bets)
-        curve = reliability_curve(paid, won, BINS, confidence)
+        curve, parts = reliability_curve(paid, won, BINS, confidence), brier(paid, won, BINS)
         curves.append(
             Curve(
                 sample=results,
@@ -169,6 +183,10 @@ def calibration_of(trades: Trades, markets: Markets, confidence: float) -> list[
                 lower=curve.lower.tolist(),
                 upper=curve.upper.tolist(),
                 counts=curve.counts.tolist(),
+                brier_score=parts.score,
+                brier_reliability=parts.reliability,
+                brier_resolution=parts.resolution,
+                brier_uncertainty=parts.uncertainty,
             )
         )
     return curves

@@ -17,9 +17,11 @@ import numpy as np
 from whaletrader import __version__
 from whaletrader.lab.evidence import wording
 from whaletrader.lab.evidence.books import build_books
+from whaletrader.lab.evidence.crowd import crowd_of, fading_of
 from whaletrader.lab.evidence.evidence import (
     SCHEMA_VERSION,
     Copier,
+    Crowd,
     Evidence,
     InputFile,
     Persistence,
@@ -36,6 +38,7 @@ from whaletrader.lab.evidence.markets import (
 )
 from whaletrader.lab.evidence.options import StudyOptions, checked
 from whaletrader.lab.evidence.overview import (
+    Described,
     calibration_of,
     ledger_check,
     names_of,
@@ -44,7 +47,9 @@ from whaletrader.lab.evidence.overview import (
     wallet_rows,
 )
 from whaletrader.lab.evidence.pairs import Pairs, pair_table
-from whaletrader.lab.evidence.skill import judge
+from whaletrader.lab.evidence.record import Calendar, calendar_of, records_of
+from whaletrader.lab.evidence.skill import Judged, judge
+from whaletrader.lab.evidence.turning import turns_of
 
 Tell = Callable[[str, int, int], None]
 
@@ -87,11 +92,18 @@ def study(inputs: Inputs, options: StudyOptions, tell: Tell) -> Evidence:
     judged = judge(trades, markets, len(wallets), options)
     tell("skill", 1, 1)
     pairs = pair_table(books, markets, wallets)
-    tables = _Tables(trades, markets, pairs, wallets)
+    daily = calendar_of(trades, markets, pairs, len(wallets))
+    tables = _Tables(trades, markets, pairs, wallets, daily)
     persistence = _persistence(tables, options, tell)
     calendar, day = _by_calendar(tables, options)
     copier = _copier(tables, options, tell)
-    rows = wallet_rows(inputs, books, judged, names_of(inputs))
+    tell("crowd", 0, 1)
+    crowd = _crowd(tables, judged, options)
+    described = Described(
+        judged.wallets, records_of(daily, markets, options), turns_of(trades, markets)
+    )
+    tell("crowd", 1, 1)
+    rows = wallet_rows(inputs, books, described, names_of(inputs))
     selection = selection_of(inputs, trades, markets, rows, options.confidence)
     facts = wording.Findings(selection, judged.skill, persistence, copier, options)
     return Evidence(
@@ -110,6 +122,7 @@ def study(inputs: Inputs, options: StudyOptions, tell: Tell) -> Evidence:
         by_calendar=calendar,
         by_calendar_split=day,
         copier=copier,
+        crowd=crowd,
         calibration=calibration_of(trades, markets, options.confidence),
         wallets=rows,
     )
@@ -128,6 +141,7 @@ class _Tables(msgspec.Struct, frozen=True):
     markets: Markets
     pairs: Pairs
     wallets: list[str]
+    daily: Calendar
 
 
 def _persistence(tables: _Tables, options: StudyOptions, tell: Tell) -> list[Persistence]:
@@ -158,6 +172,20 @@ def _by_calendar(tables: _Tables, options: StudyOptions) -> tuple[Persistence | 
     cut = calendar_cut(tables.pairs, is_counted, day, sizes)
     halves = split(tables.trades, tables.pairs, tables.markets, cut, results)
     return persistence_of(halves, results, options, tables.wallets), wording.day_of(day)
+
+
+def _crowd(tables: _Tables, judged: Judged, options: StudyOptions) -> Crowd:
+    results = tables.markets.main_results
+    is_counted = np.isfinite(tables.markets.values(results))
+    cut = own_cut(tables.pairs, is_counted, len(tables.wallets), options.markets_min)
+    halves = split(tables.trades, tables.pairs, tables.markets, cut, results)
+    return crowd_of(
+        (tables.trades, tables.markets, tables.daily),
+        list(judged.wallets.values()),
+        fading_of(halves, cut),
+        options,
+        tables.wallets,
+    )
 
 
 def _copier(tables: _Tables, options: StudyOptions, tell: Tell) -> Copier | None:

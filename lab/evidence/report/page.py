@@ -8,7 +8,7 @@ from html import escape
 from importlib import resources
 
 from whaletrader.lab.evidence.evidence import Estimate, Evidence, Persistence
-from whaletrader.lab.evidence.report import charts, sections
+from whaletrader.lab.evidence.report import charts, crowd, sections
 from whaletrader.lab.evidence.wording import cents, spread
 
 
@@ -25,6 +25,8 @@ def page(evidence: Evidence) -> str:
             _skill(evidence),
             _persistence(evidence),
             _copier(evidence),
+            crowd.track_records(evidence),
+            crowd.crowd(evidence),
             sections.wallets(evidence),
             sections.method(evidence),
         )

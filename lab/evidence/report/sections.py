@@ -8,7 +8,7 @@ from html import escape
 
 from whaletrader.lab.evidence.evidence import Copy, Estimate, Evidence, WalletEvidence
 from whaletrader.lab.evidence.report.tables import Cell, Column, number, table, text
-from whaletrader.lab.evidence.wording import cents, spread
+from whaletrader.lab.evidence.wording import cents, short_name, spread
 
 _RULES = {
     "events_min": "too few events",
@@ -245,8 +245,7 @@ _FEES = {"then": "of the day", "today": "of today", "none": "left out"}
 
 
 def _who(row: WalletEvidence) -> Cell:
-    short = f"{row.wallet[:6]}…{row.wallet[-4:]}"
-    return text(f"{row.name} {short}" if row.name else short)
+    return text(short_name(row))
 
 
 def _in_cents(value: float | None) -> Cell:
