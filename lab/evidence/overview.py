@@ -35,6 +35,9 @@ from whaletrader.quant.edge import Bets, counted_once
 
 BINS = 10
 INFERRED = "inferred_redeem"
+# So many published figures, nearly all of them profits, are no accident: half of all wallets lose.
+PICKED_MIN = 10
+PICKED_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -217,21 +220,53 @@ def _with_bias(found: Selection, results: str) -> Selection:
     )
     cut = found.histories_cut
     told = [
-        f"{found.published_in_profit} of the {found.with_published_figure} wallets with a "
-        "published figure made money. They were looked up because they did: the losers of the "
-        "same trade are not here, so no average over these wallets says what a wallet earns.",
+        _choice(found),
         f"{cut} of {found.wallets} histories are cut off at the newest rows. What they lack is "
         "their older purchases; markets where more left than came in are not counted.",
-        "Where no source names a market's result, it is known only if one of these wallets "
-        f"redeemed, and {1 - found.losing_redemptions_share:.0%} of redemptions here paid. Such "
-        f"results flatter: {found.edge_inferred.value:+.3f} dollars a share, against "
-        f"{found.edge_published.value:+.3f} where the result was published by somebody else. "
-        f"{rests}",
+        *_redeeming(found, rests),
     ]
     return Selection(
         **{name: getattr(found, name) for name in found.__struct_fields__ if name != "bias"},
         bias=told,
     )
+
+
+def _choice(found: Selection) -> str:
+    """What the published figures tell of how the wallets were chosen."""
+    told, ahead = found.with_published_figure, found.published_in_profit
+    if not told:
+        return (
+            "No profit of these wallets was published, and the folder does not say how they were "
+            "chosen. If it was for what they had won, no average over them says what a wallet "
+            "earns."
+        )
+    line = f"{ahead} of the {told} wallets with a published figure made money. "
+    if told >= PICKED_MIN and ahead >= PICKED_SHARE * told:
+        return line + (
+            "They were looked up because they did: the losers of the same trade are not here, so "
+            "no average over these wallets says what a wallet earns."
+        )
+    return line + (
+        "The folder does not say how they were chosen; if it was for what they had won, no average "
+        "over them says what a wallet earns."
+    )
+
+
+def _redeeming(found: Selection, rests: str) -> list[str]:
+    """What results known by redemption do, where there are any."""
+    if not np.isfinite(found.edge_inferred.value):
+        return []
+    against = (
+        f", against {found.edge_published.value:+.3f} where the result was published by somebody "
+        "else"
+        if np.isfinite(found.edge_published.value)
+        else ""
+    )
+    return [
+        "Where no source names a market's result, it is known only if one of these wallets "
+        f"redeemed, and {1 - found.losing_redemptions_share:.0%} of redemptions here paid. Such "
+        f"results flatter: {found.edge_inferred.value:+.3f} dollars a share{against}. {rests}"
+    ]
 
 
 def _name(wallet: dict[str, object]) -> str:

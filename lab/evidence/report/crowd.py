@@ -107,9 +107,10 @@ def _chances(found: Crowd, names: dict[str, str], rate: float) -> list[str]:
     best = found.best_of_all
     if best is not None:
         told.append(
-            f"The best of {best.wallets} daily records is {names[best.best]}. Were none better than "
-            f"doing nothing, the best would look as good with probability {best.spa_p:.2f} (Hansen; "
-            f"{best.spa_p_lower:.2f} to {best.spa_p_upper:.2f}), {best.reality_check_p:.2f} by "
+            f"The best of {best.wallets} daily records is {names[best.best]}. Were none better "
+            f"than doing nothing, the best would look as good with probability {best.spa_p:.2f} "
+            f"(Hansen; {best.spa_p_lower:.2f} to {best.spa_p_upper:.2f}), "
+            f"{best.reality_check_p:.2f} by "
             "White's reality check."
         )
     return told
