@@ -27,6 +27,7 @@ from whaletrader.runtime.log import LogError
 from whaletrader.runtime.ruling import BadRuling, RulingOrder, ruling_event, ruling_record
 from whaletrader.runtime.run import open_configured_log
 from whaletrader.runtime.settings import RuntimeSettings
+from whaletrader.stack.errors import StackError
 from whaletrader.store.phrases import amount, price, reason_phrase, usd
 from whaletrader.store.whale_pages import (
     NoSuchWallet,
@@ -108,7 +109,7 @@ def _rule(ruling: list[str], address: str, note: str, data: Path | None) -> None
         order = RulingOrder(address, ruling[0], operator, note)
         event = ruling_event(order, WallClock().now_ns())
         asyncio.run(_append(event))
-    except (BadRuling, CommandFailed, LogError) as error:
+    except (BadRuling, CommandFailed, LogError, StackError) as error:
         typer.echo(f"whaletrader whales: {error}", err=True)
         raise typer.Exit(2 if isinstance(error, BadRuling) else 1) from error
     typer.echo(f"{ruling[0]} is on the log for {event.wallet}: {event.meta.id}")
