@@ -82,7 +82,7 @@ def whales(  # noqa: PLR0913, PLR0917 - a parameter each option
         rows = [_market_row(at_ns, market) for at_ns, market in page.markets]
     else:
         found = run("whales", _board(settings(data), limit))
-        console.print(_board_table(found))
+        console.print(board_table(found))
         rows = [flat(one) for one in found]
     _write(rows, to_csv, to_parquet)
 
@@ -123,7 +123,8 @@ async def _append(event: Any) -> None:
         await log.close()
 
 
-def _board_table(found: Sequence[Scored]) -> Table:
+def board_table(found: Sequence[Scored]) -> Table:
+    """Return the leaderboard, a row a wallet; a dash is what is not known."""
     count = sum(one.said.is_whale for one in found)
     table = Table(title=f"{count} whales of {len(found)} wallets shown", title_justify="left")
     for name in ("wallet", "", "stage"):
@@ -138,10 +139,11 @@ def _board_table(found: Sequence[Scored]) -> Table:
             one.said.wallet,
             f"{mark} {ruling_name(one.said.ruling)}".rstrip(),
             stage_name(score.stage),
-            _cents(score.edge_micro),
-            _cents(score.edge_lower_micro),
+            # Without a market that is scored nothing is known, which is not the same as nought.
+            _cents(score.edge_micro) if score.markets else "-",
+            _cents(score.edge_lower_micro) if score.markets else "-",
             str(score.markets),
-            amount(luck.value, luck.unit) if luck else "-",
+            amount(luck.value, luck.unit) if luck and score.markets else "-",
             f"{score.quality_micro / MICRO:.2f}" if score.quality_rank else "-",
             f"{score.capital_share_micro / MICRO:.0%}" if one.said.is_whale else "-",
             usd(score.realized_profit_micro // 10_000 * 10_000),
