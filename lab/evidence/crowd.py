@@ -29,10 +29,10 @@ from whaletrader.lab.evidence.markets import Markets, Trades
 from whaletrader.lab.evidence.options import StudyOptions
 from whaletrader.lab.evidence.record import DAY_S, Calendar
 from whaletrader.quant import multiple_testing
-from whaletrader.quant.data_snooping import reality_check, superior_predictive_ability
+from whaletrader.quant.data_snooping import reality_check
 from whaletrader.quant.information import ic_half_life, information_coefficient
 from whaletrader.quant.ragged import Ragged
-from whaletrader.quant.rescoring import common_block_length
+from whaletrader.quant.rescoring import best_of_all, common_block_length
 from whaletrader.quant.risk.correlation import correlation_of, ewma_covariance
 from whaletrader.quant.surveillance.churn import Trades as ChurnTrades
 from whaletrader.quant.surveillance.churn import find_churn
@@ -44,7 +44,7 @@ IntArray = NDArray[np.int64]
 # Parts of the second half whose order the first half is held against, and wallets it takes.
 THIRDS: Final = 3
 WALLETS_MIN: Final = 8
-# Days that a best-of-all test needs, and the mean correlation that makes a group.
+# Days with a result that a correlation needs, and how high it is in the mean of a group.
 DAYS_MIN: Final = 10
 CORRELATION_MIN: Final = 0.5
 # A correlation of a few days is noise: a day counts half after so many.
@@ -124,11 +124,11 @@ def _corrections(skills: Sequence[WalletSkill], rate: float) -> list[Correction]
 
 def _best(calendar: Calendar, options: StudyOptions, names: list[str]) -> BestOfAll | None:
     profit = calendar.profit
-    if len(profit) < DAYS_MIN or not (profit.std(axis=0) > 0).any():
-        return None
     length = common_block_length(profit)
     random = np.random.default_rng(options.seed)
-    spa = superior_predictive_ability(profit, options.draws, length, random)
+    spa = best_of_all(profit, options.draws, length, random)
+    if spa is None:
+        return None
     return BestOfAll(
         wallets=profit.shape[1],
         days=len(profit),

@@ -237,6 +237,11 @@ class Persistence(Record, frozen=True, kw_only=True):
     decile: Estimate
     decile_wallets: int
     rest: Estimate
+    # Of the best fifth earning so much more a dollar than the rest, by permutation.
+    quintile_p_value: float
+    # Above and below the median before (rows) and after (columns), and the odds ratio's z.
+    winners: list[list[float]]
+    winners_z: float
     halves: list[Half]
 
 

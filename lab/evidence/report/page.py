@@ -168,7 +168,9 @@ def _persistence_line(found: Persistence, cut: str = "") -> str:
         f"{', ' + escape(cut) if cut else ''}: rank correlation "
         f"{_signed(rho)} over {found.wallets} wallets; second half of the best fifth "
         f"{_cents(found.quintile)} a dollar, of the best tenth {_cents(found.decile)}, of the rest "
-        f"{_cents(found.rest)}</li>"
+        f"{_cents(found.rest)}; by lot, wallets of the best fifth would earn as much more a dollar "
+        f"than the others with probability {found.quintile_p_value:.2f}; of those above the median "
+        f"{found.winners[0][0]:.0f} of {sum(found.winners[0]):.0f} stayed above it</li>"
     )
 
 

@@ -62,7 +62,13 @@ def test_planted_skill_is_found(tmp_path: Path) -> None:
     assert sum(judged[f"wallet{number}"] == "skilled" for number in range(10, 20)) <= 1
     assert found.copier is not None
     assert found.copier.main.per_dollar.lower > 0
-    assert found.persistence[0].rank_correlation.lower > 0
+    main = found.persistence[0]
+    assert main.rank_correlation.lower > 0
+    assert main.quintile_p_value < 0.1
+    (again, fell), (rose, stayed) = main.winners
+    assert again + fell == rose + stayed == main.wallets // 2
+    assert again > fell
+    assert main.winners_z > 0
     assert found.verdict.answer == "yes"
     assert found.verdict.sentence.startswith("Yes: ")
     stranger = [row for row in found.wallets if row.name == "stranger"]
