@@ -14,15 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whaletrader.lab.detectors.hands import WALLETS_MAX, behaviour, cluster_wallets
+from whaletrader.lab.evidence.description import BestOfAll, Correction, Crowd, Fading, SharedMarkets
 from whaletrader.lab.evidence.estimates import known
-from whaletrader.lab.evidence.evidence import (
-    BestOfAll,
-    Correction,
-    Crowd,
-    Fading,
-    SharedMarkets,
-    WalletSkill,
-)
+from whaletrader.lab.evidence.evidence import WalletSkill
 from whaletrader.lab.evidence.fees import terms_today
 from whaletrader.lab.evidence.halves import Cut, Halves
 from whaletrader.lab.evidence.markets import Markets, Trades

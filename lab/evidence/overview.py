@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from whaletrader.lab.evidence.bets import settled_bets
 from whaletrader.lab.evidence.books import MICRO, Books
+from whaletrader.lab.evidence.description import TrackRecord, Turns
 from whaletrader.lab.evidence.estimates import weighted_mean
 from whaletrader.lab.evidence.evidence import (
     Curve,
@@ -21,8 +22,6 @@ from whaletrader.lab.evidence.evidence import (
     LedgerCheck,
     Selection,
     Span,
-    TrackRecord,
-    Turns,
     WalletEvidence,
     WalletSkill,
 )

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri  # type: ignore[import-untyped]
 
+from whaletrader.lab.evidence.description import Range, TrackRecord
 from whaletrader.lab.evidence.estimates import known
-from whaletrader.lab.evidence.evidence import Range, TrackRecord
 from whaletrader.lab.evidence.markets import NEVER_S, Markets, Trades
 from whaletrader.lab.evidence.options import StudyOptions
 from whaletrader.lab.evidence.pairs import Pairs

@@ -18,10 +18,10 @@ from whaletrader import __version__
 from whaletrader.lab.evidence import wording
 from whaletrader.lab.evidence.books import build_books
 from whaletrader.lab.evidence.crowd import crowd_of, fading_of
+from whaletrader.lab.evidence.description import Crowd
 from whaletrader.lab.evidence.evidence import (
     SCHEMA_VERSION,
     Copier,
-    Crowd,
     Evidence,
     InputFile,
     Persistence,
@@ -109,7 +109,7 @@ def study(inputs: Inputs, options: StudyOptions, tell: Tell) -> Evidence:
     return Evidence(
         schema_version=SCHEMA_VERSION,
         versions=_versions(),
-        options=msgspec.to_builtins(options),
+        options=options,
         inputs=[
             InputFile(name=file.name, rows=file.rows, sha256=file.sha256) for file in inputs.files
         ],

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whaletrader.lab.evidence.bets import settled_bets
+from whaletrader.lab.evidence.description import Turns
 from whaletrader.lab.evidence.estimates import known
-from whaletrader.lab.evidence.evidence import Turns
 from whaletrader.lab.evidence.markets import NEVER_S, Markets, Trades
 from whaletrader.lab.evidence.record import settled_s
 from whaletrader.quant.change import adwin, cusum, page_hinkley

@@ -5,7 +5,8 @@ Owns which figures are shown and how they read; computes nothing. Called by `pag
 
 from html import escape
 
-from whaletrader.lab.evidence.evidence import Crowd, Evidence, TrackRecord, WalletEvidence
+from whaletrader.lab.evidence.description import Crowd, TrackRecord
+from whaletrader.lab.evidence.evidence import Evidence, WalletEvidence
 from whaletrader.lab.evidence.report.tables import Cell, Column, number, table, text
 from whaletrader.lab.evidence.wording import short_name
 

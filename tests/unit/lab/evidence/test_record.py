@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.lab.evidence.folder import START_S, Folder
 from whaletrader.lab.evidence.books import build_books
-from whaletrader.lab.evidence.evidence import TrackRecord
+from whaletrader.lab.evidence.description import TrackRecord
 from whaletrader.lab.evidence.layout import read_inputs
 from whaletrader.lab.evidence.markets import market_table, trade_table
 from whaletrader.lab.evidence.options import StudyOptions

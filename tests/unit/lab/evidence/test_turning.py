@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.unit.lab.evidence.folder import START_S, Folder
 from tests.unit.lab.evidence.test_record import DAY_S, bettor
-from whaletrader.lab.evidence.evidence import Turns
+from whaletrader.lab.evidence.description import Turns
 from whaletrader.lab.evidence.layout import read_inputs
 from whaletrader.lab.evidence.markets import market_table, trade_table
 from whaletrader.lab.evidence.turning import MARKETS_MIN, turns_of
