@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whaletrader.lab.detectors.hands import WALLETS_MAX, behaviour, cluster_wallets
-from whaletrader.lab.evidence.description import BestOfAll, Correction, Crowd, Fading, SharedMarkets
+from whaletrader.lab.evidence.description import (
+    BestOfAll,
+    Closest,
+    Correction,
+    Crowd,
+    Fading,
+    SharedMarkets,
+)
 from whaletrader.lab.evidence.estimates import known
 from whaletrader.lab.evidence.evidence import WalletSkill
 from whaletrader.lab.evidence.fees import terms_today
@@ -31,6 +38,7 @@ from whaletrader.quant.risk.correlation import correlation_of, ewma_covariance
 from whaletrader.quant.surveillance.churn import Trades as ChurnTrades
 from whaletrader.quant.surveillance.churn import find_churn
 from whaletrader.quant.together.hierarchy import hierarchy
+from whaletrader.quant.together.mfdcca import SCALE_MIN, dcca_coefficient, mfdcca
 from whaletrader.quant.together.overlap import overlaps
 
 IntArray = NDArray[np.int64]
@@ -43,6 +51,8 @@ DAYS_MIN: Final = 10
 CORRELATION_MIN: Final = 0.5
 # A correlation of a few days is noise: a day counts half after so many.
 HALF_LIFE_DAYS: Final = 60.0
+# Orders of the joint fluctuations: the second is the usual one.
+ORDERS: Final = (-2.0, 0.0, 2.0)
 PAIRS_SHOWN_MAX: Final = 20
 # Two wallets in one market say nothing; habits need some trades.
 SHARED_MIN: Final = 3
@@ -59,6 +69,7 @@ def crowd_of(
     """Return what the wallets are to each other; `names` by wallet code."""
     trades, markets, calendar = tables
     tested, together, shown = _shared(trades, options.discovery_rate, names)
+    groups, closest = _moving(calendar, names)
     return Crowd(
         corrections=_corrections(skills, options.discovery_rate),
         best_of_all=_best(calendar, options, names),
@@ -66,7 +77,8 @@ def crowd_of(
         pairs_tested=tested,
         pairs_together=together,
         shared_markets=shown,
-        moving_together=_moving(calendar, names),
+        moving_together=groups,
+        closest=closest,
         alike=_alike(trades, names),
         churning=_churning(trades, markets, names),
     )
@@ -160,14 +172,43 @@ def _shared(trades: Trades, rate: float, names: list[str]) -> tuple[int, int, li
     )
 
 
-def _moving(calendar: Calendar, names: list[str]) -> list[list[str]]:
+def _moving(calendar: Calendar, names: list[str]) -> tuple[list[list[str]], Closest | None]:
     """Groups of wallets whose daily results move together, by the tree of their correlations."""
     moved = np.flatnonzero((calendar.profit != 0).sum(axis=0) >= DAYS_MIN)
     if len(moved) < 2:
-        return []
+        return [], None
     covariance = ewma_covariance(calendar.profit[:, moved], 0.5 ** (1 / HALF_LIFE_DAYS))
-    found = hierarchy(correlation_of(covariance), CORRELATION_MIN)
-    return _groups(found.clusters, calendar.wallet[moved], names)
+    correlation = correlation_of(covariance)
+    found = hierarchy(correlation, CORRELATION_MIN)
+    groups = _groups(found.clusters, calendar.wallet[moved], names)
+    apart = np.where(np.eye(len(moved), dtype=bool), -2.0, correlation)
+    one, other = np.unravel_index(int(np.argmax(apart)), apart.shape)
+    pair = (int(moved[one]), int(moved[other]))
+    return groups, _closest(calendar, pair, float(apart[one, other]), names)
+
+
+def _closest(
+    calendar: Calendar, pair: tuple[int, int], correlation: float, names: list[str]
+) -> Closest | None:
+    """How two wallets go together over spans of days; None where both hardly ever have results."""
+    first_day = min(calendar.first[column] for column in pair)
+    last_day = max(calendar.last[column] for column in pair)
+    one, other = (calendar.profit[first_day : last_day + 1, column] for column in pair)
+    scales = [SCALE_MIN * 2**step for step in range(8) if SCALE_MIN * 2**step <= len(one) // 4]
+    try:
+        found = mfdcca(one, other, scales, ORDERS) if len(scales) > 1 else None
+        coefficients = dcca_coefficient(one, other, scales)
+    except ValueError:
+        return None  # Too few days, or days on which only one of them had a result.
+    return Closest(
+        first=names[calendar.wallet[pair[0]]],
+        second=names[calendar.wallet[pair[1]]],
+        correlation=correlation,
+        scale_days=scales,
+        coefficients=coefficients.tolist(),
+        hurst=float(found.hurst[ORDERS.index(2.0)]) if found else None,
+        width=found.width if found else None,
+    )
 
 
 def _alike(trades: Trades, names: list[str]) -> list[list[str]]:

@@ -107,6 +107,23 @@ class SharedMarkets(Record, frozen=True, kw_only=True):
     q_value: float
 
 
+class Closest(Record, frozen=True, kw_only=True):
+    """The two wallets whose daily results go together most, and over which spans they do.
+
+    `coefficients` are detrended cross-correlations of their running profit in windows of
+    `scale_days`; `hurst` is the joint exponent of second order, `width` that of the spectrum, both
+    null with one scale.
+    """
+
+    first: str
+    second: str
+    correlation: float
+    scale_days: list[int]
+    coefficients: list[float]
+    hurst: float | None
+    width: float | None
+
+
 class Crowd(Record, frozen=True, kw_only=True):
     """The wallets among each other. Groups are lists of wallets."""
 
@@ -117,5 +134,6 @@ class Crowd(Record, frozen=True, kw_only=True):
     pairs_together: int
     shared_markets: list[SharedMarkets]
     moving_together: list[list[str]]
+    closest: Closest | None
     alike: list[list[str]]
     churning: list[str]

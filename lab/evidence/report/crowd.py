@@ -140,9 +140,24 @@ def _together(found: Crowd, names: dict[str, str]) -> list[str]:
         f"{found.pairs_together:,} of {found.pairs_tested:,} pairs of wallets share more markets "
         "than chance explains.",
         _groups("results move together", found.moving_together, names),
+        *_closest(found, names),
         _groups("habits are alike (HDBSCAN on sizes, prices, hours, pauses)", found.alike, names),
         f"Wallets that buy and sell back for less than the fees: "
         f"{', '.join(names[one] for one in found.churning) or 'none'}.",
+    ]
+
+
+def _closest(found: Crowd, names: dict[str, str]) -> list[str]:
+    pair = found.closest
+    if pair is None:
+        return []
+    spans = ", ".join(
+        f"{value:+.2f} over {days}".replace("-", "−")
+        for days, value in zip(pair.scale_days, pair.coefficients, strict=True)
+    )
+    return [
+        f"Closest in their results are {names[pair.first]} and {names[pair.second]}: correlation "
+        f"{pair.correlation:+.2f} a day; detrended, {spans} days.".replace("+-", "−")
     ]
 
 

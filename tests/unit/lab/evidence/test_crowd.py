@@ -59,13 +59,13 @@ def test_the_best_of_all_is_named_and_held_against_chance(tmp_path: Path) -> Non
 
 def test_wallets_in_the_same_markets_move_together_and_are_told(tmp_path: Path) -> None:
     folder = Folder()
-    bettor(folder, "ann", WON * 3)
+    bettor(folder, "ann", WON * 6)
     twin = folder.wallet("twin")
-    for day in range(len(WON) * 3):
+    for day in range(len(WON) * 6):
         condition = "0x" + window_slug(day).encode().hex()[-64:].rjust(64, "0")
         folder.trade(twin, condition, day * DAY_S + 2 * HOUR_S, 0.5)
     stranger = folder.wallet("stranger")
-    for day in range(40):
+    for day in range(72):
         condition = folder.market(window_slug(day, 1), day % 2)
         folder.trade(stranger, condition, day * DAY_S + HOUR_S, 0.4)
     found = studied(folder, tmp_path)
@@ -75,8 +75,16 @@ def test_wallets_in_the_same_markets_move_together_and_are_told(tmp_path: Path) 
     ]
     assert found.crowd.shared_markets[0].jaccard == 1.0
     assert [names(found, group) for group in found.crowd.moving_together] == [{"ann", "twin"}]
+    closest = found.crowd.closest
+    assert closest is not None
+    assert names(found, [closest.first, closest.second]) == {"ann", "twin"}
+    assert closest.scale_days == [8, 16]
+    assert closest.coefficients == pytest.approx([1.0, 1.0])
+    assert closest.hurst is not None
+    assert closest.correlation == pytest.approx(1.0)
     words = crowd_words(found)
     assert "1 of 3 pairs" in words
+    assert "+1.00 over 8, +1.00 over 16 days" in words
     assert "ann" in track_records(found)
 
 
