@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import (
+    bookkeeping,
     core_step,
     machine,
     matching,
@@ -43,6 +44,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "core": core_step.run,
     "signing": signing.run,
     "rescoring": rescoring.run,
+    "ledger": bookkeeping.run,
     "matching": matching.run,
     "order-posts": order_posts.run,
     "positions": positions.run,

@@ -33,6 +33,7 @@ class Sizes:
     rescoring_wallets: int = 10_000
     rescoring_trades: int = 500
     rescoring_loop_wallets: int = 20
+    ledger_rows: int = 200_000
     posts: int = 3_000
     positions_block: int = 200
 
@@ -58,6 +59,7 @@ QUICK = Sizes(
     rescoring_wallets=500,
     rescoring_trades=200,
     rescoring_loop_wallets=3,
+    ledger_rows=20_000,
     posts=300,
     positions_block=40,
 )

@@ -127,6 +127,8 @@ class Copier:
         self, signals: Signals, way: Way, entry_s: IntArray, cost: FloatArray, gain: FloatArray
     ) -> FloatArray:
         """Sell when the whale sells after our entry, if a print comes to sell at."""
+        if not len(self._sales.at_s):
+            return gain
         key = signals.wallet * self._tokens + signals.token
         sale = self._sales.first_from(key, entry_s + 1)
         sold_s = np.where(sale >= 0, self._sales.at_s[np.maximum(sale, 0)], 0)

@@ -2,7 +2,7 @@
 
 Owns the step from arrays to an `Estimate`: which cluster a row belongs to, and Student's t with
 one degree of freedom less than clusters. The variance is quant's (cluster-robust). Called by
-`copying`, `halves` and `run`.
+every part that fills the file.
 """
 
 import numpy as np
@@ -37,3 +37,8 @@ def weighted_mean(
     return Estimate(
         value=mean, lower=mean - half, upper=mean + half, observations=count, clusters=groups
     )
+
+
+def known(value: float) -> float | None:
+    """Return the number, None where it is not defined: the file's null."""
+    return float(value) if np.isfinite(value) else None

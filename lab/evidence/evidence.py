@@ -7,13 +7,10 @@ defined is null. Holds no logic; filled by the parts of the study, read by the r
 
 from typing import Final
 
-import msgspec
+from whaletrader.lab.evidence.description import Crowd, Record, TrackRecord, Turns
+from whaletrader.lab.evidence.options import StudyOptions
 
 SCHEMA_VERSION: Final = 1
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of every object in the file."""
 
 
 class Estimate(Record, frozen=True, kw_only=True):
@@ -133,6 +130,8 @@ class WalletEvidence(Record, frozen=True, kw_only=True):
     markets: int
     published: Comparison | None
     skill: WalletSkill | None
+    track_record: TrackRecord | None
+    turns: Turns | None
 
 
 class SkillCount(Record, frozen=True, kw_only=True):
@@ -180,6 +179,11 @@ class Persistence(Record, frozen=True, kw_only=True):
     decile: Estimate
     decile_wallets: int
     rest: Estimate
+    # Of the best fifth earning so much more a dollar than the rest, by permutation.
+    quintile_p_value: float
+    # Above and below the median before (rows) and after (columns), and the odds ratio's z.
+    winners: list[list[float]]
+    winners_z: float
     halves: list[Half]
 
 
@@ -246,6 +250,11 @@ class Curve(Record, frozen=True, kw_only=True):
     lower: list[float]
     upper: list[float]
     counts: list[int]
+    # score = reliability - resolution + uncertainty + what varies within bins.
+    brier_score: float
+    brier_reliability: float
+    brier_resolution: float
+    brier_uncertainty: float
 
 
 class Verdict(Record, frozen=True, kw_only=True):
@@ -261,7 +270,7 @@ class Evidence(Record, frozen=True, kw_only=True):
 
     schema_version: int
     versions: dict[str, str]
-    options: dict[str, object]
+    options: StudyOptions
     inputs: list[InputFile]
     span: Span
     verdict: Verdict
@@ -272,5 +281,6 @@ class Evidence(Record, frozen=True, kw_only=True):
     by_calendar: Persistence | None
     by_calendar_split: str
     copier: Copier | None
+    crowd: Crowd
     calibration: list[Curve]
     wallets: list[WalletEvidence]

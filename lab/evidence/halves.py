@@ -21,7 +21,12 @@ from whaletrader.lab.evidence.markets import NEVER_S, Markets, Trades
 from whaletrader.lab.evidence.options import StudyOptions
 from whaletrader.lab.evidence.pairs import Pairs
 from whaletrader.quant.edge import wallet_edges
-from whaletrader.quant.persistence import persistence_regression, rank_correlation
+from whaletrader.quant.permutation import two_sample_test
+from whaletrader.quant.persistence import (
+    persistence_regression,
+    rank_correlation,
+    winners_and_losers,
+)
 from whaletrader.quant.ragged import sums_by
 
 FloatArray = NDArray[np.float64]
@@ -160,6 +165,8 @@ def persistence_of(
     best = halves.best(QUINTILE)
     rest = np.setdiff1d(halves.wallet, best)
     followed = halves.best(options.followed_share)
+    is_best = np.isin(halves.wallet, best)
+    table, winners_z = winners_and_losers(halves.first_lower, later)
     return Persistence(
         results=results,
         wallets=count,
@@ -173,6 +180,11 @@ def persistence_of(
         decile=halves.of(halves.best(DECILE), options.confidence),
         decile_wallets=len(halves.best(DECILE)),
         rest=halves.of(rest, options.confidence),
+        quintile_p_value=two_sample_test(
+            later[is_best], later[~is_best], options.draws, np.random.default_rng(options.seed)
+        ),
+        winners=table.tolist(),
+        winners_z=winners_z,
         halves=[
             Half(
                 wallet=names[wallet],

@@ -57,6 +57,8 @@ BASES: Final = frozenset(("published", "inferred_redeem", "unknown"))
 PROBLEMS_SHOWN_MAX: Final = 40
 # Half of the unit in which the ledger counts: less rounds to nothing.
 SHARES_MIN: Final = 0.5e-6
+# More shares or dollars in one row than the venue ever held: the unit is another one.
+AMOUNT_MAX: Final = 1e12
 
 
 class LayoutError(Exception):
@@ -172,6 +174,8 @@ def _value_problems(tables: dict[str, pd.DataFrame]) -> list[str]:
         *_told("resolutions.parquet", _result_rules(results, trades)),
         *_told("wallets.parquet", ((wallets["proxyWallet"].duplicated(), "a wallet told twice"),)),
     ]
+    if trades.empty:
+        problems.append("activity.parquet: holds no row of type TRADE: there is nothing to judge")
     lost = sorted(set(activity["proxyWallet"]) - set(wallets["proxyWallet"]))
     if lost:
         problems.append(f"wallets.parquet: lacks {len(lost)} wallets of activity, as {lost[0]}")
@@ -196,6 +200,10 @@ def _row_rules(activity: pd.DataFrame) -> _Rules:
         (activity["timestamp"] > 10**11, "timestamp is too large: seconds are meant"),
         ((activity["size"] < 0) | activity["size"].isna(), "size is negative or missing"),
         ((activity["usdcSize"] < 0) | activity["usdcSize"].isna(), "usdcSize negative or missing"),
+        (
+            (activity["size"] > AMOUNT_MAX) | (activity["usdcSize"] > AMOUNT_MAX),
+            "size or usdcSize infinite or above 1e12: shares and dollars are meant",
+        ),
         (
             (activity["type"] == "CONVERSION") & (activity["eventSlug"] == ""),
             "a CONVERSION without eventSlug",

@@ -6,6 +6,7 @@ Owns the counts and the choice of words about selection; computes no statistic i
 
 import datetime as dt
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from whaletrader.lab.evidence.bets import settled_bets
 from whaletrader.lab.evidence.books import MICRO, Books
+from whaletrader.lab.evidence.description import TrackRecord, Turns
 from whaletrader.lab.evidence.estimates import weighted_mean
 from whaletrader.lab.evidence.evidence import (
     Curve,
@@ -21,17 +23,29 @@ from whaletrader.lab.evidence.evidence import (
     Selection,
     Span,
     WalletEvidence,
+    WalletSkill,
 )
 from whaletrader.lab.evidence.layout import Inputs
 from whaletrader.lab.evidence.markets import KNOWN, PUBLISHED, Markets, Trades
 from whaletrader.lab.evidence.published import Named, Published, compare
 from whaletrader.lab.evidence.scope import category_of
-from whaletrader.lab.evidence.skill import Judged
-from whaletrader.quant.calibration import reliability_curve
+from whaletrader.quant.calibration import brier, reliability_curve
 from whaletrader.quant.edge import Bets, counted_once
 
 BINS = 10
 INFERRED = "inferred_redeem"
+# So many published figures, nearly all of them profits, are no accident: half of all wallets lose.
+PICKED_MIN = 10
+PICKED_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the parts of the study say of each wallet, by code; a wallet may be in none."""
+
+    skills: dict[int, WalletSkill]
+    records: dict[int, TrackRecord]
+    turns: dict[int, Turns]
 
 
 def names_of(inputs: Inputs) -> dict[str, Named]:
@@ -63,7 +77,7 @@ def span_of(inputs: Inputs, trades: Trades, markets: Markets) -> Span:
 
 
 def wallet_rows(
-    inputs: Inputs, books: Books, judged: Judged, names: dict[str, Named]
+    inputs: Inputs, books: Books, described: Described, names: dict[str, Named]
 ) -> list[WalletEvidence]:
     """Return one row a wallet, in the order of addresses."""
     rows = []
@@ -93,7 +107,9 @@ def wallet_rows(
                 trades=sum(market.trades for market in traded),
                 markets=len(traded),
                 published=None if pd.isna(profit) else compare(published, books, names),
-                skill=judged.wallets.get(code),
+                skill=described.skills.get(code),
+                track_record=described.records.get(code),
+                turns=described.turns.get(code),
             )
         )
     return rows
@@ -160,7 +176,7 @@ def calibration_of(trades: Trades, markets: Markets, confidence: float) -> list[
         if not len(bets):
             continue
         paid, won = _positions(bets)
-        curve = reliability_curve(paid, won, BINS, confidence)
+        curve, parts = reliability_curve(paid, won, BINS, confidence), brier(paid, won, BINS)
         curves.append(
             Curve(
                 sample=results,
@@ -169,6 +185,10 @@ def calibration_of(trades: Trades, markets: Markets, confidence: float) -> list[
                 lower=curve.lower.tolist(),
                 upper=curve.upper.tolist(),
                 counts=curve.counts.tolist(),
+                brier_score=parts.score,
+                brier_reliability=parts.reliability,
+                brier_resolution=parts.resolution,
+                brier_uncertainty=parts.uncertainty,
             )
         )
     return curves
@@ -199,21 +219,53 @@ def _with_bias(found: Selection, results: str) -> Selection:
     )
     cut = found.histories_cut
     told = [
-        f"{found.published_in_profit} of the {found.with_published_figure} wallets with a "
-        "published figure made money. They were looked up because they did: the losers of the "
-        "same trade are not here, so no average over these wallets says what a wallet earns.",
+        _choice(found),
         f"{cut} of {found.wallets} histories are cut off at the newest rows. What they lack is "
         "their older purchases; markets where more left than came in are not counted.",
-        "Where no source names a market's result, it is known only if one of these wallets "
-        f"redeemed, and {1 - found.losing_redemptions_share:.0%} of redemptions here paid. Such "
-        f"results flatter: {found.edge_inferred.value:+.3f} dollars a share, against "
-        f"{found.edge_published.value:+.3f} where the result was published by somebody else. "
-        f"{rests}",
+        *_redeeming(found, rests),
     ]
     return Selection(
         **{name: getattr(found, name) for name in found.__struct_fields__ if name != "bias"},
         bias=told,
     )
+
+
+def _choice(found: Selection) -> str:
+    """What the published figures tell of how the wallets were chosen."""
+    told, ahead = found.with_published_figure, found.published_in_profit
+    if not told:
+        return (
+            "No profit of these wallets was published, and the folder does not say how they were "
+            "chosen. If it was for what they had won, no average over them says what a wallet "
+            "earns."
+        )
+    line = f"{ahead} of the {told} wallets with a published figure made money. "
+    if told >= PICKED_MIN and ahead >= PICKED_SHARE * told:
+        return line + (
+            "They were looked up because they did: the losers of the same trade are not here, so "
+            "no average over these wallets says what a wallet earns."
+        )
+    return line + (
+        "The folder does not say how they were chosen; if it was for what they had won, no average "
+        "over them says what a wallet earns."
+    )
+
+
+def _redeeming(found: Selection, rests: str) -> list[str]:
+    """What results known by redemption do, where there are any."""
+    if not np.isfinite(found.edge_inferred.value):
+        return []
+    against = (
+        f", against {found.edge_published.value:+.3f} where the result was published by somebody "
+        "else"
+        if np.isfinite(found.edge_published.value)
+        else ""
+    )
+    return [
+        "Where no source names a market's result, it is known only if one of these wallets "
+        f"redeemed, and {1 - found.losing_redemptions_share:.0%} of redemptions here paid. Such "
+        f"results flatter: {found.edge_inferred.value:+.3f} dollars a share{against}. {rests}"
+    ]
 
 
 def _name(wallet: dict[str, object]) -> str:

@@ -17,6 +17,8 @@ import numpy as np
 from whaletrader import __version__
 from whaletrader.lab.evidence import wording
 from whaletrader.lab.evidence.books import build_books
+from whaletrader.lab.evidence.crowd import crowd_of, fading_of
+from whaletrader.lab.evidence.description import Crowd
 from whaletrader.lab.evidence.evidence import (
     SCHEMA_VERSION,
     Copier,
@@ -36,6 +38,7 @@ from whaletrader.lab.evidence.markets import (
 )
 from whaletrader.lab.evidence.options import StudyOptions, checked
 from whaletrader.lab.evidence.overview import (
+    Described,
     calibration_of,
     ledger_check,
     names_of,
@@ -44,7 +47,9 @@ from whaletrader.lab.evidence.overview import (
     wallet_rows,
 )
 from whaletrader.lab.evidence.pairs import Pairs, pair_table
-from whaletrader.lab.evidence.skill import judge
+from whaletrader.lab.evidence.record import Calendar, calendar_of, records_of
+from whaletrader.lab.evidence.skill import Judged, judge
+from whaletrader.lab.evidence.turning import turns_of
 
 Tell = Callable[[str, int, int], None]
 
@@ -58,7 +63,8 @@ DIGITS: Final = 9
 def run(data: Path, out: Path, options: StudyOptions, tell: Tell) -> Evidence:
     """Run the study on a folder and write both files into `out`; returns what was found.
 
-    Raises LayoutError and OptionError before anything is computed or written.
+    Raises LayoutError and OptionError before anything is computed or written, OSError if `out`
+    cannot be made or written.
     """
     from whaletrader.lab.evidence.report.page import page
 
@@ -66,9 +72,10 @@ def run(data: Path, out: Path, options: StudyOptions, tell: Tell) -> Evidence:
     tell("reading", 0, 1)
     inputs = read_inputs(data)
     tell("reading", 1, 1)
+    # Before the work, so that a folder that cannot be made is told at once.
+    out.mkdir(parents=True, exist_ok=True)
     evidence = study(inputs, options, tell)
     tell("report", 0, 1)
-    out.mkdir(parents=True, exist_ok=True)
     (out / JSON_NAME).write_bytes(encoded(evidence))
     (out / HTML_NAME).write_text(page(evidence), encoding="utf-8")
     tell("report", 1, 1)
@@ -85,17 +92,24 @@ def study(inputs: Inputs, options: StudyOptions, tell: Tell) -> Evidence:
     judged = judge(trades, markets, len(wallets), options)
     tell("skill", 1, 1)
     pairs = pair_table(books, markets, wallets)
-    tables = _Tables(trades, markets, pairs, wallets)
+    daily = calendar_of(trades, markets, pairs, len(wallets))
+    tables = _Tables(trades, markets, pairs, wallets, daily)
     persistence = _persistence(tables, options, tell)
     calendar, day = _by_calendar(tables, options)
     copier = _copier(tables, options, tell)
-    rows = wallet_rows(inputs, books, judged, names_of(inputs))
+    tell("crowd", 0, 1)
+    crowd = _crowd(tables, judged, options)
+    described = Described(
+        judged.wallets, records_of(daily, markets, options), turns_of(trades, markets)
+    )
+    tell("crowd", 1, 1)
+    rows = wallet_rows(inputs, books, described, names_of(inputs))
     selection = selection_of(inputs, trades, markets, rows, options.confidence)
     facts = wording.Findings(selection, judged.skill, persistence, copier, options)
     return Evidence(
         schema_version=SCHEMA_VERSION,
         versions=_versions(),
-        options=msgspec.to_builtins(options),
+        options=options,
         inputs=[
             InputFile(name=file.name, rows=file.rows, sha256=file.sha256) for file in inputs.files
         ],
@@ -108,6 +122,7 @@ def study(inputs: Inputs, options: StudyOptions, tell: Tell) -> Evidence:
         by_calendar=calendar,
         by_calendar_split=day,
         copier=copier,
+        crowd=crowd,
         calibration=calibration_of(trades, markets, options.confidence),
         wallets=rows,
     )
@@ -126,6 +141,7 @@ class _Tables(msgspec.Struct, frozen=True):
     markets: Markets
     pairs: Pairs
     wallets: list[str]
+    daily: Calendar
 
 
 def _persistence(tables: _Tables, options: StudyOptions, tell: Tell) -> list[Persistence]:
@@ -156,6 +172,20 @@ def _by_calendar(tables: _Tables, options: StudyOptions) -> tuple[Persistence | 
     cut = calendar_cut(tables.pairs, is_counted, day, sizes)
     halves = split(tables.trades, tables.pairs, tables.markets, cut, results)
     return persistence_of(halves, results, options, tables.wallets), wording.day_of(day)
+
+
+def _crowd(tables: _Tables, judged: Judged, options: StudyOptions) -> Crowd:
+    results = tables.markets.main_results
+    is_counted = np.isfinite(tables.markets.values(results))
+    cut = own_cut(tables.pairs, is_counted, len(tables.wallets), options.markets_min)
+    halves = split(tables.trades, tables.pairs, tables.markets, cut, results)
+    return crowd_of(
+        (tables.trades, tables.markets, tables.daily),
+        list(judged.wallets.values()),
+        fading_of(halves, cut),
+        options,
+        tables.wallets,
+    )
 
 
 def _copier(tables: _Tables, options: StudyOptions, tell: Tell) -> Copier | None:

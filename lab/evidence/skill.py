@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whaletrader.lab.evidence.bets import settled_bets
+from whaletrader.lab.evidence.estimates import known
 from whaletrader.lab.evidence.evidence import Rule, Skill, SkillCount, WalletSkill
 from whaletrader.lab.evidence.markets import KNOWN, MARKED, PUBLISHED, Markets, Trades
 from whaletrader.lab.evidence.options import StudyOptions
@@ -28,7 +29,10 @@ class Judged:
 
 
 def judge(trades: Trades, markets: Markets, wallets: int, options: StudyOptions) -> Judged:
-    """Judge all wallets at once: the corrections count every wallet with a settled bet."""
+    """Judge all wallets at once: the corrections count every wallet with a settled bet.
+
+    Without a settled bet there is nobody to judge, and no sample is told.
+    """
     results = markets.main_results
     bets = settled_bets(trades, markets, results)
     samples = {results: counted_once(bets), f"{results}, {BY_SIZE}": bets}
@@ -38,7 +42,9 @@ def judge(trades: Trades, markets: Markets, wallets: int, options: StudyOptions)
     found = {
         name: _verdicts(sample, wallets, options) for name, sample in samples.items() if len(sample)
     }
-    main = found[results]
+    main = found.get(results)
+    if main is None:
+        return Judged(Skill(discovery_rate=options.discovery_rate, counts=[]), {})
     return Judged(
         skill=Skill(
             discovery_rate=options.discovery_rate,
@@ -80,28 +86,24 @@ def _told(verdicts: Verdicts, wallet: int) -> WalletSkill:
     edges = verdicts.edges
     return WalletSkill(
         verdict=Verdict(int(verdicts.verdict[wallet])).name.lower(),
-        edge=_known(edges.edge[wallet]),
-        edge_lower=_known(edges.lower[wallet]),
-        edge_upper=_known(edges.upper[wallet]),
-        p_value=_known(verdicts.p_value[wallet]),
-        q_value=_known(verdicts.q_value[wallet]),
-        shrunk_edge=_known(verdicts.shrunk.mean[wallet]),
-        shrunk_lower=_known(verdicts.shrunk_lower[wallet]),
-        deflated_sharpe=_known(verdicts.deflated_sharpe[wallet]),
+        edge=known(edges.edge[wallet]),
+        edge_lower=known(edges.lower[wallet]),
+        edge_upper=known(edges.upper[wallet]),
+        p_value=known(verdicts.p_value[wallet]),
+        q_value=known(verdicts.q_value[wallet]),
+        shrunk_edge=known(verdicts.shrunk.mean[wallet]),
+        shrunk_lower=known(verdicts.shrunk_lower[wallet]),
+        deflated_sharpe=known(verdicts.deflated_sharpe[wallet]),
         markets=int(edges.markets[wallet]),
         events=int(edges.events[wallet]),
         trades=int(edges.trades[wallet]),
         rules=[
             Rule(
                 name=rule.name,
-                value=_known(rule.value),
-                limit=_known(rule.limit),
+                value=known(rule.value),
+                limit=known(rule.limit),
                 passed=rule.passed,
             )
             for rule in verdicts.reasons(wallet)
         ],
     )
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -18,6 +18,7 @@ from whaletrader.lab.evidence.evidence import (
     Selection,
     Skill,
     Verdict,
+    WalletEvidence,
 )
 from whaletrader.lab.evidence.markets import KNOWN
 from whaletrader.lab.evidence.options import StudyOptions
@@ -55,6 +56,12 @@ def spread(estimate: Estimate) -> str:
     if not math.isfinite(estimate.lower):
         return "no interval"
     return f"{cents(estimate.lower)} to {cents(estimate.upper)}"
+
+
+def short_name(row: WalletEvidence) -> str:
+    """Return a wallet's name and the ends of its address."""
+    short = f"{row.wallet[:6]}…{row.wallet[-4:]}"
+    return f"{row.name} {short}" if row.name else short
 
 
 def day_of(at_s: int) -> str:

@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 
 from whaletrader.lab.scan.checkpoint import Checkpoint, Plan, ScanError
 from whaletrader.lab.scan.files import write
-from whaletrader.lab.scan.listening import listen as listen_for
+from whaletrader.lab.scan.listening import Listening, listened
 from whaletrader.lab.scan.scanner import Scan, Subgraph, scan
 from whaletrader.venues.polymarket.history.calls import (
     Caller,
@@ -42,12 +42,12 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter each option
     top: Annotated[int, typer.Option(min=0, max=10_000, help="So many leaders.")] = 0,
     period: Annotated[str, typer.Option(help="Of the leaders: day, week, month or all.")] = "month",
     listen: Annotated[
-        float,
-        typer.Option(
-            min=0, max=86_400, help="Seconds: --top of who trades most then, not of the leaders."
-        ),
-    ] = 0.0,
-    listen_url: Annotated[str, typer.Option(help="The stream of all trades (RTDS).")] = STREAM,
+        int, typer.Option(min=0, max=10_000, help="The next wallets that trade, whoever they are.")
+    ] = 0,
+    listen_seconds: Annotated[
+        float, typer.Option(min=1, max=86_400, help="For so long at most.")
+    ] = 300,
+    stream: Annotated[str, typer.Option(help="The real-time stream to listen to.")] = STREAM,
     base_url: Annotated[str, typer.Option(help="The Data API.")] = PRODUCTION,
     api: Annotated[int, typer.Option(min=1, max=2, help="Version of the Data API.")] = 2,
     rate: Annotated[float, typer.Option(min=0.1, max=20, help="Requests a second.")] = 10.0,
@@ -58,19 +58,16 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter each option
 ) -> None:
     """Collect what wallets did. Ended in any way, the same command goes on where it was.
 
-    Leaders are winners by selection: evidence says what that does to its figures. With --listen the
-    wallets are chosen by what they trade meanwhile, whether they win or lose.
+    Leaders are winners by selection: evidence says what that does to its figures. Who trades next
+    (--listen) is chosen without regard to what he won.
     """
     console = Console(stderr=True)
     try:
         given = _given(wallet or [], wallets)
         if period not in _PERIODS:
             raise ScanError(f"--period is one of {', '.join(_PERIODS)}, not {period!r}")
-        if listen and not top:
-            raise ScanError("--listen needs --top: how many of the wallets heard are to be scanned")
-        question = _Question(
-            base_url, api, rate, rows_max, top, period, listen, listen_url, subgraph
-        )
+        heard = Listening(stream, listen, listen_seconds)
+        question = _Question(base_url, api, rate, rows_max, top, period, subgraph, heard)
         found = asyncio.run(_scan(question, given, out, console))
         write(found, out, f"leaderboard of {base_url}")
     except (ScanError, HistoryRefused, UnreadableRow, OSError) as error:
@@ -103,52 +100,40 @@ class _Question:
     rows_max: int
     top: int
     period: str
-    listen_s: float
-    listen_url: str
     subgraph: str
+    heard: Listening
 
 
 async def _scan(question: _Question, given: list[str], out: Path, console: Console) -> Scan:
     checkpoint = Checkpoint(out)
     async with httpx.AsyncClient() as client:
         caller = Caller(client, question.base_url, CallOptions(requests_per_s=question.rate))
-        chosen = given
-        if question.top:
-            # The board moves on; a scan that goes on keeps to the wallets that it began with.
-            begun = checkpoint.begun()
-            if begun is not None:
-                chosen = list(begun.wallets)
-            else:
-                picked = await _picked(question, caller, console)
-                chosen = list(dict.fromkeys([*given, *picked]))
-        if not chosen:
-            raise ScanError("no wallet to scan: give --wallet, --wallets or --top")
-        plan = Plan(question.base_url, question.api, tuple(chosen), question.rows_max)
         with _bars(console) as bars:
+            chosen = await _chosen(question, given, checkpoint, (caller, bars))
+            plan = Plan(question.base_url, question.api, tuple(chosen), question.rows_max)
             return await scan(caller, checkpoint, plan, _Bars(bars), _subgraph(question, client))
 
 
-async def _picked(question: _Question, caller: Caller, console: Console) -> list[str]:
-    """Return the wallets of --top: leaders, or those that trade most while we listen."""
-    if not question.listen_s:
+async def _chosen(
+    question: _Question, given: list[str], checkpoint: Checkpoint, seams: tuple[Caller, Bar]
+) -> list[str]:
+    """Return whom to scan. The board and the stream move on; a scan that goes on does not."""
+    caller, bars = seams
+    begun = checkpoint.begun()
+    if begun is not None and (question.top or question.heard.wallets):
+        return list(begun.wallets)
+    chosen = dict.fromkeys(given)
+    if question.top:
         leaders = await DataApi(caller).leaders(question.period, question.top)
-        return [one.wallet for one in leaders]
-    with Bar(TextColumn("{task.description}"), BarColumn(), console=console) as bars:
-        task = bars.add_task("listening", total=question.listen_s)
-
-        def tell(passed_s: float, trades: int, wallets: int) -> None:
-            said = f"listening: {trades:,} trades of {wallets:,} wallets"
-            bars.update(task, completed=passed_s, description=said)
-
-        heard = await listen_for(question.listen_url, question.listen_s, tell)
-    if heard.losses or heard.unreadable:
-        console.print(
-            f"not heard: {heard.losses} breaks of the connection, {heard.unreadable} frames "
-            f"that cannot be read. {heard.first_unreadable}",
-            markup=False,
-            highlight=False,
+        chosen |= dict.fromkeys(one.wallet for one in leaders)
+    if question.heard.wallets:
+        task = bars.add_task("heard", total=question.heard.wallets)
+        chosen |= dict.fromkeys(
+            await listened(question.heard, lambda done: bars.update(task, completed=done))
         )
-    return heard.most_active(question.top)
+    if not chosen:
+        raise ScanError("no wallet to scan: give --wallet, --wallets, --top or --listen")
+    return list(chosen)
 
 
 def _subgraph(question: _Question, client: httpx.AsyncClient) -> Subgraph | None:

@@ -1,113 +1,64 @@
-"""Wallets heard on the venue's stream of trades: a choice that knows nothing of their profit.
+"""Wallets as they come: whoever trades next on the venue's real-time stream.
 
-Leaders by profit are winners picked afterwards; who trades now is picked before the outcome. Owns
-the socket and the count. Called by the command.
+Owns how long the stream is listened to. A leaderboard names winners; who happens to trade
+is chosen without regard to what he won, so a study of such wallets is not one of survivors. It
+favours those who trade often. What a frame means is the reader's. Called by the command.
 """
 
 import asyncio
-from collections import Counter
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-import websockets
+from whaletrader.venues.polymarket.history.trade_stream import LOSSES, frames
 
-from whaletrader.domain.money import MICRO
-from whaletrader.runtime.clock import monotonic_s
 from whaletrader.venues.polymarket.history.calls import HistoryUnavailable
-from whaletrader.venues.polymarket.history.rows import Deed, UnreadableRow
-from whaletrader.venues.polymarket.history.rtds import PING, PING_S, subscribe, trades_in
+from whaletrader.venues.polymarket.history.rtds import trades_in
 
-CONNECT_S_MAX: Final = 10.0
-_PAUSE_FIRST_S: Final = 0.5
-_PAUSE_MAX_S: Final = 10.0
-
-# Told the seconds that are over, and how many trades and wallets were heard.
-Tell = Callable[[float, int, int], None]
+_RETRY_S: Final = 1.0
 
 
-@dataclass(slots=True)
-class Heard:
-    """What every wallet traded while we listened, in micro-dollars."""
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """`url` of the stream, how many wallets are wanted, and how long they are waited for."""
 
-    turnover_micro: Counter[str] = field(default_factory=Counter)
-    trades: int = 0
-    # Frames that say something else than documented; the first one is kept to be shown.
-    unreadable: int = 0
-    first_unreadable: str = ""
-    # Connections that ended before the time was over: what was said in between was not heard.
-    losses: int = 0
-
-    def take(self, frame: str) -> None:
-        """Count a frame's trades."""
-        try:
-            deeds = trades_in(frame)
-        except UnreadableRow as error:
-            self.unreadable += 1
-            self.first_unreadable = self.first_unreadable or str(error)
-            return
-        for deed in deeds:
-            self._count(deed)
-
-    def most_active(self, wanted: int) -> list[str]:
-        """Return the wallets that traded the most dollars; ties by address."""
-        ranked = sorted(self.turnover_micro.items(), key=lambda item: (-item[1], item[0]))
-        return [wallet for wallet, _ in ranked[:wanted]]
-
-    def _count(self, deed: Deed) -> None:
-        self.trades += 1
-        self.turnover_micro[deed.wallet] += deed.size_micro * deed.price_micro // MICRO
+    url: str
+    wallets: int
+    seconds_max: float
 
 
-async def listen(url: str, for_s: float, tell: Tell) -> Heard:
-    """Hear all trades for a time; connections that are lost are made again.
+async def listened(wanted: Listening, tell: Callable[[int], None]) -> list[str]:
+    """Return the first wallets that trade, in the order met; fewer if the time is over before.
 
-    Raises HistoryUnavailable when no trade was heard at all.
+    A stream that breaks is taken up again until then. `tell` hears how many there are. Raises
+    HistoryUnavailable if nobody was heard, with what went wrong, and UnreadableRow.
     """
-    heard = Heard()
-    began_s = monotonic_s()
-    pause_s, said = _PAUSE_FIRST_S, ""
-    while (left_s := began_s + for_s - monotonic_s()) > 0:
-        try:
-            async with asyncio.timeout(left_s):
-                before = heard.trades
-                await _hear(url, heard, lambda: tell(monotonic_s() - began_s, *_sizes(heard)))
-        except (OSError, TimeoutError, websockets.WebSocketException) as error:
-            if monotonic_s() - began_s >= for_s:
-                break
-            heard.losses += 1
-            said = repr(error)
-            pause_s = _PAUSE_FIRST_S if heard.trades > before else min(pause_s * 2, _PAUSE_MAX_S)
-            await asyncio.sleep(min(pause_s, max(0.0, began_s + for_s - monotonic_s())))
-    if not heard.trades:
-        reason = said or heard.first_unreadable or "the connection stood and said nothing"
+    found: dict[str, None] = {}
+    trouble = "it was silent"
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wanted.seconds_max):
+            while len(found) < wanted.wallets:
+                try:
+                    await _hear(wanted, found, tell)
+                except LOSSES as error:
+                    trouble = f"{type(error).__name__}: {error}"
+                if len(found) < wanted.wallets:
+                    await asyncio.sleep(_RETRY_S)
+    if not found:
         raise HistoryUnavailable(
-            f"{url}: no trade was heard in {for_s:g} s ({reason}). Listen longer, give another "
-            "--listen-url, or leave --listen out to take the leaders"
+            f"nobody was heard trading on {wanted.url} in {wanted.seconds_max:g} seconds: {trouble}"
         )
-    return heard
+    return list(found)
 
 
-async def _hear(url: str, heard: Heard, tell: Callable[[], None]) -> None:
-    """Take what one connection says until it ends."""
-    async with websockets.connect(url, open_timeout=CONNECT_S_MAX, max_size=None) as socket:
-        await socket.send(subscribe())
-        pinging = asyncio.create_task(_ping(socket))
-        try:
-            async for frame in socket:
-                heard.take(frame if isinstance(frame, str) else frame.decode(errors="replace"))
-                tell()
-        finally:
-            pinging.cancel()
-            await asyncio.gather(pinging, return_exceptions=True)
-    raise ConnectionResetError("the venue closed the stream")
-
-
-async def _ping(socket: websockets.ClientConnection) -> None:
-    while True:
-        await asyncio.sleep(PING_S)
-        await socket.send(PING)
-
-
-def _sizes(heard: Heard) -> tuple[int, int]:
-    return heard.trades, len(heard.turnover_micro)
+async def _hear(wanted: Listening, found: dict[str, None], tell: Callable[[int], None]) -> None:
+    """Add wallets until there are enough or the stream ends."""
+    async with contextlib.aclosing(frames(wanted.url)) as said:
+        async for frame in said:
+            for deed in trades_in(frame):
+                if len(found) < wanted.wallets:
+                    found.setdefault(deed.wallet)
+                    tell(len(found))
+            if len(found) == wanted.wallets:
+                return

@@ -18,7 +18,7 @@ from whaletrader.lab.universe.world import UniverseOptions
 
 EDGES = (0.03, 0.06, 0.10, 0.15, 0.20)
 DECAY_EDGES = (0.08, 0.12, 0.16)
-DECAY_MARKETS_A_DAY = (5.0, 10.0, 20.0)
+DECAY_MARKETS_A_DAY = (1.0, 2.5, 5.0, 10.0, 20.0)
 DECAY_WALLETS = 100
 NULL_UNIVERSES = 5
 
@@ -76,7 +76,7 @@ def _decay_table(cases: list[DecayCase]) -> list[str]:
         _row(
             [
                 f"{case.edge:.2f}",
-                f"{case.markets_a_day:.0f}",
+                f"{case.markets_a_day:g}",
                 f"{case.median_days:.1f}",
                 f"{len(case.delays_days)} of {case.wallets}",
                 f"{case.days_between_false_flags:.0f}",

@@ -53,6 +53,10 @@ def evidence(
             progress.stop()
             errors.print(str(error), markup=False)
             raise typer.Exit(2) from error
+        except OSError as error:
+            progress.stop()
+            errors.print(f"{out} cannot be written: {error}. Give another --out.", markup=False)
+            raise typer.Exit(2) from error
     console = Console(soft_wrap=True, highlight=False)
     console.print(found.verdict.sentence, markup=False)
     ledger = found.ledger

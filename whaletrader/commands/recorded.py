@@ -28,6 +28,8 @@ else:
 Result = TypeVar("Result")
 
 CONNECT_SECONDS_MAX = 5.0
+# What was recorded can be read without the agents.
+HOW_TO_START = "`whaletrader up --servers-only` starts the servers of a stack that was stopped"
 NS_PER_S = 1_000_000_000
 
 
@@ -47,8 +49,12 @@ def run(name: str, work: Coroutine[None, None, Result]) -> Result:
 
 
 def settings(data: Path | None) -> RuntimeSettings:
-    """Return the addresses of the stack that is meant."""
-    use_stack(data)
+    """Return the addresses of the stack that is meant; ends the command if there is none."""
+    try:
+        use_stack(data)
+    except StackError as error:
+        typer.echo(f"whaletrader: {error}", err=True)
+        raise typer.Exit(2) from error
     return RuntimeSettings()
 
 
@@ -57,11 +63,13 @@ async def store(given: RuntimeSettings) -> AsyncIterator[Connection]:
     """A connection to the event store. Raises CommandFailed if there is none."""
     dsn = given.postgres_dsn.get_secret_value()
     if not dsn:
-        raise CommandFailed("WHALETRADER_POSTGRES_DSN is not set, and no stack runs here")
+        raise CommandFailed(
+            f"WHALETRADER_POSTGRES_DSN is not set, and no stack runs here; {HOW_TO_START}"
+        )
     try:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS_MAX)
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise CommandFailed(f"PostgreSQL cannot be reached: {error}") from error
+        raise CommandFailed(f"PostgreSQL cannot be reached: {error}; {HOW_TO_START}") from error
     try:
         yield connection
     finally:

@@ -27,6 +27,7 @@ from whaletrader.runtime.log import LogError
 from whaletrader.runtime.ruling import BadRuling, RulingOrder, ruling_event, ruling_record
 from whaletrader.runtime.run import open_configured_log
 from whaletrader.runtime.settings import RuntimeSettings
+from whaletrader.stack.errors import StackError
 from whaletrader.store.phrases import amount, price, reason_phrase, usd
 from whaletrader.store.whale_pages import (
     NoSuchWallet,
@@ -81,7 +82,7 @@ def whales(  # noqa: PLR0913, PLR0917 - a parameter each option
         rows = [_market_row(at_ns, market) for at_ns, market in page.markets]
     else:
         found = run("whales", _board(settings(data), limit))
-        console.print(_board_table(found))
+        console.print(board_table(found))
         rows = [flat(one) for one in found]
     _write(rows, to_csv, to_parquet)
 
@@ -108,7 +109,7 @@ def _rule(ruling: list[str], address: str, note: str, data: Path | None) -> None
         order = RulingOrder(address, ruling[0], operator, note)
         event = ruling_event(order, WallClock().now_ns())
         asyncio.run(_append(event))
-    except (BadRuling, CommandFailed, LogError) as error:
+    except (BadRuling, CommandFailed, LogError, StackError) as error:
         typer.echo(f"whaletrader whales: {error}", err=True)
         raise typer.Exit(2 if isinstance(error, BadRuling) else 1) from error
     typer.echo(f"{ruling[0]} is on the log for {event.wallet}: {event.meta.id}")
@@ -122,7 +123,8 @@ async def _append(event: Any) -> None:
         await log.close()
 
 
-def _board_table(found: Sequence[Scored]) -> Table:
+def board_table(found: Sequence[Scored]) -> Table:
+    """Return the leaderboard, a row a wallet; a dash is what is not known."""
     count = sum(one.said.is_whale for one in found)
     table = Table(title=f"{count} whales of {len(found)} wallets shown", title_justify="left")
     for name in ("wallet", "", "stage"):
@@ -137,10 +139,11 @@ def _board_table(found: Sequence[Scored]) -> Table:
             one.said.wallet,
             f"{mark} {ruling_name(one.said.ruling)}".rstrip(),
             stage_name(score.stage),
-            _cents(score.edge_micro),
-            _cents(score.edge_lower_micro),
+            # Without a market that is scored nothing is known, which is not the same as nought.
+            _cents(score.edge_micro) if score.markets else "-",
+            _cents(score.edge_lower_micro) if score.markets else "-",
             str(score.markets),
-            amount(luck.value, luck.unit) if luck else "-",
+            amount(luck.value, luck.unit) if luck and score.markets else "-",
             f"{score.quality_micro / MICRO:.2f}" if score.quality_rank else "-",
             f"{score.capital_share_micro / MICRO:.0%}" if one.said.is_whale else "-",
             usd(score.realized_profit_micro // 10_000 * 10_000),

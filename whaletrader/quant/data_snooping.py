@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from whaletrader.quant.ragged import Floats
-from whaletrader.quant.resampling import monte_carlo_p, stationary_counts
+from whaletrader.quant.resampling import check_block_length, monte_carlo_p, stationary_counts
 
 # Models multiplied at once: bounds the matrix of drawn means to tens of megabytes.
 _MODELS_AT_ONCE = 1_024
@@ -92,6 +92,7 @@ def bootstrap_variance(performance: ArrayLike, block_length: float) -> Floats:
     gamma_0 + 2 sum kappa(i) gamma_i with kappa(i) = (n - i) / n (1 - q)^i + i / n (1 - q)^(n - i)
     and q = 1 / block length (Politis and Romano 1994, lemma 1; Hansen 2005, section 3).
     """
+    check_block_length(block_length)
     values = _checked(performance)
     periods = len(values)
     keep = 1 - 1 / block_length

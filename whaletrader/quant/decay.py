@@ -10,12 +10,14 @@ agent can keep them. Called by discovery, one settled market at a time, and by `
 """
 
 from dataclasses import dataclass
-from math import exp, expm1, isfinite, log1p
+from math import exp, expm1, isfinite, log1p, sqrt
 from typing import Final
 
 # Below this a wallet's skill is too small to tell its end from its presence in a lifetime.
 TILT_MIN: Final = 0.1
 _STEPS_MAX: Final = 100
+# What a normal step overshoots a level by, at both ends of the score, in its deviations.
+_OVERSHOOT: Final = 1.166
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,10 @@ def threshold(bets_between_alarms: float, information_per_bet: float) -> float:
     """Return the score at which to raise the flag, in nats.
 
     So that a wallet which keeps its skill is flagged once in about `bets_between_alarms` bets:
-    the solution h of (e^h - h - 1) / I = n, Wald's approximation without overshoot (Siegmund
-    1985, "Sequential Analysis", equation 2.54), which errs to fewer flags. Raises ValueError.
+    the solution b of (e^b - b - 1) / I = n (Siegmund 1985, "Sequential Analysis", equation 2.55 in
+    the units of the log-likelihood ratio), less the overshoot of 1.166 deviations of an increment,
+    which are sqrt(2 I) for a small tilt. Steps of unequal costs overshoot more, which errs to
+    fewer flags. Raises ValueError.
     """
     if bets_between_alarms < 1 or information_per_bet <= 0:
         raise ValueError("a flag needs at least one bet, and a bet that says something")
@@ -83,4 +87,5 @@ def threshold(bets_between_alarms: float, information_per_bet: float) -> float:
     for _ in range(_STEPS_MAX):
         middle = (low + high) / 2
         low, high = (middle, high) if expm1(middle) - middle < wanted else (low, middle)
-    return high
+    # Of few bets nothing is left after the overshoot; one bet's information is the least.
+    return max(high - _OVERSHOOT * sqrt(2 * information_per_bet), information_per_bet)

@@ -11,12 +11,14 @@ How the null is made joint, each time so that luck is not made smaller than it i
 - its bets on both sides of a market share one uniform draw, YES winning below it, NO above;
 - its markets of one event share that draw too, turned so that its positions win together, the
   largest sum in convex order (Dhaene et al. 2002, "The concept of comonotonicity", theorem 7);
-- events are independent.
+- events are independent;
+- nothing has a chance below the finest tick, whatever it cost.
 
 So a wallet's profit is a sum of independent steps of uniforms, whose tail step_sums knows.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,10 @@ from whaletrader.quant.ragged import (
 )
 from whaletrader.quant.resampling import monte_carlo_p
 from whaletrader.quant.step_sums import SAME, Steps, tails, variances
+
+# The finest tick of the venue. A cost below is rounding of a dust fill or a gift, and what was
+# free and won would else be proof of anything.
+CHANCE_MIN: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,7 @@ def _steps_of(legs: _Legs, wallets: int) -> Steps:
     np.maximum.at(scale, legs.owner, legs.weight)
     blocks = clusters_within(legs.owner, legs.event)
     stake = legs.weight / scale[legs.owner]
-    chance = np.clip(legs.cost, 0.0, 1.0)
+    chance = np.clip(legs.cost, CHANCE_MIN, 1.0)
     won = stake * np.where(legs.is_aligned, 1 - legs.cost, -legs.cost)
     first_value = sums_by(blocks.labels, won, blocks.total)
     # One piece begins at 0, one more at each threshold; a stake is lost or won when crossing it.

@@ -47,11 +47,14 @@ def correlation_test(
 ) -> float:
     """Return the one-sided p-value of a correlation above 0, by shuffling one side.
 
-    Both flat and of one length. Hand in ranks for Spearman's. Raises ValueError.
+    Both flat and of one length. Hand in ranks for Spearman's. Raises ValueError, also for what is
+    no finite number: no shuffle reaches nan, so it would look like the strongest evidence.
     """
     ours, theirs = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if ours.shape != theirs.shape or ours.ndim != 1 or len(ours) < 3:
         raise ValueError("a correlation needs two samples of one length, at least three")
+    if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+        raise ValueError("a value is not a finite number: leave out what is not known")
     centred = theirs - theirs.mean()
     shuffled = random.permuted(np.broadcast_to(centred, (draws, len(centred))), axis=1)
     observed = float(centred @ ours)

@@ -34,13 +34,16 @@ def optimal_block_length(series: ArrayLike) -> BlockLength:
     corrected by Patton, Politis and White (2009): (2 g^2 / d)^(1/3) n^(1/3), with d = 2 lrv^2
     (stationary) or 4/3 lrv^2 (circular), sums over the flat-top kernel of width 2 m, m the first
     lag that begins K_n insignificant autocorrelations. `series` (periods,) or (periods, series).
-    A series without variance has length 1. Raises ValueError below ten periods.
+    A series without variance has length 1. Raises ValueError below ten periods and for what is
+    no finite number.
     """
     values = np.asarray(series, dtype=np.float64)
     values = values[:, None] if values.ndim == 1 else values
     periods = len(values)
     if values.ndim != 2 or periods < 10:
         raise ValueError("a block length needs at least ten periods")
+    if not np.isfinite(values).all():
+        raise ValueError("a value is not a finite number: a period without a result has 0")
     centred = values - values.mean(axis=0)
     run = max(5, int(np.log10(periods)))
     lags_max = int(np.ceil(np.sqrt(periods))) + run
@@ -72,8 +75,7 @@ def stationary_indices(
     """
     if length < 1 or draws < 1:
         raise ValueError("needs at least one period and one draw")
-    if not block_length >= 1:
-        raise ValueError(f"a block length of {block_length} is below one period")
+    check_block_length(block_length)
     starts = random.integers(0, length, size=(draws, length))
     is_new = random.random(size=(draws, length)) < 1 / block_length
     is_new[:, 0] = True
@@ -92,6 +94,12 @@ def stationary_counts(
     indices = stationary_indices(length, draws, block_length, random)
     flat = (indices * draws + np.arange(draws)[:, None]).ravel()
     return np.bincount(flat, minlength=length * draws).reshape(length, draws).astype(np.float64)
+
+
+def check_block_length(block_length: float) -> None:
+    """Raise ValueError for a mean length of blocks below one period, or none."""
+    if not block_length >= 1:
+        raise ValueError(f"a block length of {block_length} is below one period")
 
 
 def sign_weights(rows: int, draws: int, random: np.random.Generator) -> Floats:

@@ -1,8 +1,8 @@
 """Everything about everybody: verdicts, Sharpe intervals and the best-of-many test in one go.
 
 Owns the batch that a full rescoring is, and the sharing that makes it fast: one matrix of
-bootstrap weights for all wallets, so that a thousand draws are products of matrices. Called every
-few hours of event time by whoever scores wallets, and by benchmarks.
+bootstrap weights for all wallets, so that a thousand draws are products of matrices. Called by
+the evidence study, for its parts, and by benchmarks.
 """
 
 from dataclasses import dataclass, field
@@ -19,6 +19,8 @@ from whaletrader.quant.skill import SkillOptions, Verdicts, skill_verdicts
 
 # Wallets whose draws are held at once: 1,024 of 1,000 draws are 8 MB an array.
 _WALLETS_AT_ONCE = 1_024
+# On fewer days neither a block length nor a best of all means anything.
+DAYS_MIN = 10
 # Series that the common block length is the median of.
 _SERIES_MAX = 512
 
@@ -69,10 +71,21 @@ def rescore(
     verdicts = skill_verdicts(counted_once(bets), wallets, options.skill, random)
     block_length = common_block_length(daily_profit)
     sharpe = sharpe_intervals(daily_profit, block_length, options, random)
-    best = None
-    if len(daily_profit) >= 10 and (daily_profit.std(axis=0) > 0).any():
-        best = superior_predictive_ability(daily_profit, options.draws, block_length, random)
-    return Rescored(verdicts, sharpe, best)
+    return Rescored(
+        verdicts, sharpe, best_of_all(daily_profit, options.draws, block_length, random)
+    )
+
+
+def best_of_all(
+    daily_profit: Floats, draws: int, block_length: float, random: np.random.Generator
+) -> Spa | None:
+    """Return whether the best of (days, wallets) beats doing nothing, given how many there are.
+
+    None when no profit varies or below ten days.
+    """
+    if len(daily_profit) < DAYS_MIN or not (daily_profit.std(axis=0) > 0).any():
+        return None
+    return superior_predictive_ability(daily_profit, draws, block_length, random)
 
 
 def common_block_length(daily_profit: Floats) -> float:
@@ -80,7 +93,7 @@ def common_block_length(daily_profit: Floats) -> float:
 
     One length for all: draws that keep wallets of one day together must cut the calendar alike.
     """
-    if len(daily_profit) < 10:
+    if len(daily_profit) < DAYS_MIN:
         return 1.0
     is_moving = daily_profit.std(axis=0) > 0
     moving = daily_profit[:, is_moving]

@@ -1,8 +1,9 @@
 """One wallet's edge, kept up to date trade by trade.
 
 Owns the sums from which `edge.wallet_edges` and the moments of a deflated Sharpe ratio follow, so
-that a trade costs the same however many came before. Called by whoever scores on every trade;
-what compares wallets (q-values, shrinkage) needs them all and waits for a full rescoring.
+that a trade costs the same however many came before. For whoever scores in dollars on every trade
+(discovery keeps integers of its own); what compares wallets (q-values, shrinkage) needs them all
+and waits for a full rescoring.
 """
 
 from dataclasses import dataclass, field

@@ -8,7 +8,7 @@ from html import escape
 from importlib import resources
 
 from whaletrader.lab.evidence.evidence import Estimate, Evidence, Persistence
-from whaletrader.lab.evidence.report import charts, sections
+from whaletrader.lab.evidence.report import charts, crowd, sections
 from whaletrader.lab.evidence.wording import cents, spread
 
 
@@ -25,6 +25,8 @@ def page(evidence: Evidence) -> str:
             _skill(evidence),
             _persistence(evidence),
             _copier(evidence),
+            crowd.track_records(evidence),
+            crowd.crowd(evidence),
             sections.wallets(evidence),
             sections.method(evidence),
         )
@@ -108,7 +110,9 @@ def _ledger(evidence: Evidence) -> str:
         f"{ledger.median_difference_share:.3%} with rewards and yield left out, "
         f"{ledger.median_difference_share_with_income:.3%} with them in.</p>\n"
         + _figure(
-            charts.published_chart(evidence), "Dollars, logarithmic. On the line, both agree."
+            charts.published_chart(evidence),
+            "Dollars, logarithmic. On the line, both agree. A ledger "
+            "below the scale, such as a loss, stands at its lower edge.",
         )
         + sections.published(evidence)
     )
@@ -164,7 +168,9 @@ def _persistence_line(found: Persistence, cut: str = "") -> str:
         f"{', ' + escape(cut) if cut else ''}: rank correlation "
         f"{_signed(rho)} over {found.wallets} wallets; second half of the best fifth "
         f"{_cents(found.quintile)} a dollar, of the best tenth {_cents(found.decile)}, of the rest "
-        f"{_cents(found.rest)}</li>"
+        f"{_cents(found.rest)}; by lot, wallets of the best fifth would earn as much more a dollar "
+        f"than the others with probability {found.quintile_p_value:.2f}; of those above the median "
+        f"{found.winners[0][0]:.0f} of {sum(found.winners[0]):.0f} stayed above it</li>"
     )
 
 

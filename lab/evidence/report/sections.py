@@ -6,9 +6,11 @@ Owns which columns are shown and how they read. Called by `page`.
 import json
 from html import escape
 
+import msgspec
+
 from whaletrader.lab.evidence.evidence import Copy, Estimate, Evidence, WalletEvidence
 from whaletrader.lab.evidence.report.tables import Cell, Column, number, table, text
-from whaletrader.lab.evidence.wording import cents, spread
+from whaletrader.lab.evidence.wording import cents, short_name, spread
 
 _RULES = {
     "events_min": "too few events",
@@ -178,7 +180,7 @@ def method(evidence: Evidence) -> str:
         f"<li>{escape(file.name)}: {file.rows:,} rows, <code>sha256 {file.sha256}</code></li>"
         for file in evidence.inputs
     )
-    options = escape(json.dumps(evidence.options))
+    options = escape(json.dumps(msgspec.to_builtins(evidence.options)))
     versions = escape(", ".join(f"{name} {held}" for name, held in evidence.versions.items()))
     return (
         f"<footer><p>The same folder and options give the same numbers. Read:</p><ul>{files}</ul>"
@@ -245,8 +247,7 @@ _FEES = {"then": "of the day", "today": "of today", "none": "left out"}
 
 
 def _who(row: WalletEvidence) -> Cell:
-    short = f"{row.wallet[:6]}…{row.wallet[-4:]}"
-    return text(f"{row.name} {short}" if row.name else short)
+    return text(short_name(row))
 
 
 def _in_cents(value: float | None) -> Cell:

@@ -109,6 +109,38 @@ async def test_a_killed_scan_goes_on_and_evidence_reads_the_folder(
     assert profit[BOB] < -16
 
 
+async def test_whoever_trades_next_on_the_stream_is_scanned(tmp_path: Path) -> None:
+    out = tmp_path / "scan"
+    async with rig(mode="agents", markets="none") as made:
+        await made.fund(ALICE)
+        await made.fund(BOB)
+        stream = made.url.replace("http", "ws", 1) + "/rtds"
+        scanning = asyncio.create_task(
+            finished(
+                "scan", "--out", str(out), "--listen", "2", "--stream", stream,
+                "--base-url", f"{made.url}/data-api", "--rate", "20",
+            )
+        )  # fmt: skip
+        async with made.client(ALICE_KEY, ALICE) as alice, made.client(BOB_KEY, BOB) as bob:
+            # What was traded before it listened is not heard, so they go on until it has.
+            while not (out / ".scan" / "plan.json").exists():
+                assert not scanning.done(), scanning.result()
+                await alice.place_limit_order(asset_id=YES, price="0.60", size=5, side="BUY")
+                await bob.place_limit_order(asset_id=NO, price="0.40", size=5, side="BUY")
+                await asyncio.sleep(0.1)
+        code, output = await scanning
+        assert code == 0, output
+        again = await finished(
+            "scan", "--out", str(out), "--listen", "2", "--stream", "ws://127.0.0.1:9/rtds",
+            "--base-url", f"{made.url}/data-api", "--rate", "20",
+        )  # fmt: skip
+    assert "2 wallets (0 cut)" in output
+    wallets = parquet.read_table(out / "wallets.parquet").to_pylist()
+    assert {row["proxyWallet"] for row in wallets} == {ALICE, BOB}
+    # A scan that goes on keeps to whom it heard, and needs no stream.
+    assert again[0] == 0, again[1]
+
+
 @contextlib.asynccontextmanager
 async def subgraph(events: list[dict[str, Any]]) -> AsyncIterator[str]:
     """Serve fills by GraphQL on a free port, page by page."""
@@ -171,20 +203,3 @@ async def test_a_cut_history_is_filled_from_the_subgraph_once(traded: Rig, tmp_p
     ]
     assert added[0].price_micro == 600_000
     assert both.added == 0
-
-
-async def test_wallets_are_chosen_by_what_they_trade_while_we_listen(tmp_path: Path) -> None:
-    out = tmp_path / "heard"
-    async with rig(mode="agents", markets="auto", trader_steps_per_s=100) as busy:
-        code, output = await finished(
-            "scan", "--out", str(out), "--top", "3", "--listen", "6",
-            "--listen-url", f"{busy.url.replace('http', 'ws', 1)}/rtds",
-            "--base-url", f"{busy.url}/data-api", "--rate", "20",
-        )  # fmt: skip
-        traded = set((await busy.http.get("/admin/state")).json()["accounts"])
-    assert code == 0, output
-    assert "3 wallets (0 cut)" in output
-    rows = parquet.read_table(out / "activity.parquet").to_pylist()
-    heard = {row["proxyWallet"] for row in rows if row["type"] == "TRADE"}
-    assert len(heard) == 3
-    assert heard <= traded

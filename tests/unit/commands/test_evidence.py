@@ -32,6 +32,16 @@ def test_a_wrong_folder_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     assert not (tmp_path / "o").exists()
 
 
+def test_an_out_that_is_a_file_is_refused_with_its_name(tmp_path: Path) -> None:
+    data = universe(wallets=1, markets=2, skill=0.0).write(tmp_path / "data")
+    taken = tmp_path / "taken"
+    taken.write_text("kept")
+    done = CliRunner().invoke(evidence.app, ["--data", str(data), "--out", str(taken)])
+    assert done.exit_code == 2
+    assert f"{taken} cannot be written" in done.stderr
+    assert taken.read_text() == "kept"
+
+
 def test_a_wrong_option_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(evidence.app, ["--data", str(tmp_path), "--seconds", "0"])
     assert done.exit_code == 2

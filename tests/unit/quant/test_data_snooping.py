@@ -63,3 +63,12 @@ def test_models_that_do_nothing_are_left_out() -> None:
 def test_bad_input_is_refused(gains: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> None:
     with pytest.raises(ValueError, match="performance"):
         reality_check(gains, 99, 1.0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("length", [0.0, 0.5, -1.0, np.nan])
+def test_blocks_shorter_than_a_period_are_refused(length: float) -> None:
+    gains = np.random.default_rng(8).normal(size=(20, 2))
+    with pytest.raises(ValueError, match="block length"):
+        bootstrap_variance(gains, length)
+    with pytest.raises(ValueError, match="block length"):
+        superior_predictive_ability(gains, 99, length, np.random.default_rng(0))

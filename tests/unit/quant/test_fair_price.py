@@ -167,3 +167,13 @@ def test_a_bet_of_no_weight_is_no_bet() -> None:
 def test_a_wallet_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match="codes"):
         fair_price_p(independent([0.5], [1]), 0)
+
+
+def test_what_was_free_and_won_is_no_proof() -> None:
+    one = fair_price_p(independent([0.0], [1.0]), 1)
+    assert one.p_value[0] == pytest.approx(1e-4)
+    lost = fair_price_p(independent([0.0], [0.0]), 1)
+    assert lost.p_value[0] == 1.0
+    # Beside honest bets it adds one part in ten thousand, and no certainty.
+    beside = fair_price_p(independent([0.0, 0.5, 0.5], [1.0, 0.0, 0.0]), 1)
+    assert 0 < beside.p_value[0] <= 1.0

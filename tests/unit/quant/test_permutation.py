@@ -43,3 +43,14 @@ def test_too_little_is_refused() -> None:
         two_sample_test([], [1.0], 99, random)
     with pytest.raises(ValueError, match="at least three"):
         correlation_test([1, 2], [1, 2], 99, random)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_not_known_is_refused_and_no_evidence(wrong: float) -> None:
+    random = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="not a finite number"):
+        correlation_test([1.0, 2.0, 3.0], [1.0, wrong, 3.0], 99, random)
+    with pytest.raises(ValueError, match="not a finite number"):
+        correlation_test([1.0, wrong, 3.0], [1.0, 2.0, 3.0], 99, random)
+    with pytest.raises(ValueError, match="not a finite number"):
+        two_sample_test([1.0, wrong], [1.0, 2.0], 99, random)

@@ -91,6 +91,8 @@ def test_bad_input_is_refused() -> None:
         stationary_indices(0, 5, 2, random)
     with pytest.raises(ValueError, match="ten periods"):
         optimal_block_length(np.ones(9))
+    with pytest.raises(ValueError, match="finite"):
+        optimal_block_length(np.r_[np.nan, np.ones(11)])
     with pytest.raises(ValueError, match="rows of weights"):
         resampled_sums(Ragged.of([[1.0, 2.0]]), np.ones((1, 5)))
     with pytest.raises(ValueError, match="draw"):

@@ -48,11 +48,13 @@ def mfdcca(
 ) -> MfDcca:
     """Analyse two series of shape (n,), such as returns of two wallets on a common clock.
 
-    `scales` are window lengths from SCALE_MIN to n / 4, `orders` ascend (0 is taken as its
-    limit), `degree` of the trend taken out of each window. Windows are laid from both ends. A
+    `scales` are two or more window lengths from SCALE_MIN to n / 4, `orders` ascend (0 is taken as
+    its limit), `degree` of the trend taken out of each window. Windows are laid from both ends. A
     window's covariance counts by its size, whichever its sign. Raises ValueError.
     """
     profiles = _profiles(first, second, scales, degree)
+    if len(set(scales)) < 2:
+        raise ValueError("an exponent is a slope over scales: give at least two of them")
     exponents = np.asarray(orders, dtype=np.float64)
     if exponents.ndim != 1 or exponents.size < 3 or not (np.diff(exponents) > 0).all():
         raise ValueError("give at least three ascending orders")

@@ -112,6 +112,13 @@ def test_following_the_exit_sells_at_the_print_after_the_whales_sale(stage: Stag
     assert copies.gain == pytest.approx([0.60 / 0.50 - 1])
 
 
+def test_where_nobody_ever_sold_following_the_exit_is_holding(stage: Stage) -> None:
+    stage.folder.trade(stage.whale, stage.market, 0, 0.40)
+    stage.folder.trade(stage.other, stage.market, 40, 0.50)
+    held = stage.copy()
+    assert stage.copy(replace(WAY, exits=copying.FOLLOW)).gain == pytest.approx(held.gain)
+
+
 def test_prices_outside_the_wanted_are_left_alone(stage: Stage) -> None:
     stage.folder.trade(stage.whale, stage.market, 0, 0.40)
     stage.folder.trade(stage.other, stage.market, 40, 0.97)

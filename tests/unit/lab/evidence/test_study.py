@@ -62,7 +62,13 @@ def test_planted_skill_is_found(tmp_path: Path) -> None:
     assert sum(judged[f"wallet{number}"] == "skilled" for number in range(10, 20)) <= 1
     assert found.copier is not None
     assert found.copier.main.per_dollar.lower > 0
-    assert found.persistence[0].rank_correlation.lower > 0
+    main = found.persistence[0]
+    assert main.rank_correlation.lower > 0
+    assert main.quintile_p_value < 0.1
+    (again, fell), (rose, stayed) = main.winners
+    assert again + fell == rose + stayed == main.wallets // 2
+    assert again > fell
+    assert main.winners_z > 0
     assert found.verdict.answer == "yes"
     assert found.verdict.sentence.startswith("Yes: ")
     stranger = [row for row in found.wallets if row.name == "stranger"]
@@ -113,6 +119,17 @@ def test_a_folder_with_little_in_it_is_still_answered(tmp_path: Path) -> None:
     assert found.verdict.answer == "no"
     assert found.copier is None
     assert "too few wallets" in found.verdict.sentence
+
+
+def test_a_folder_without_any_result_is_still_answered(tmp_path: Path) -> None:
+    folder = universe(wallets=3, markets=6, skill=0.0)
+    for market in folder.markets.values():
+        market.update(basis="unknown", winning_outcome_index=None)
+    found = run(folder.write(tmp_path / "data"), tmp_path / "out", QUICK, silent)
+    assert found.verdict.sentence.startswith("No: no wallet has a settled market to be judged by")
+    assert found.skill.counts == []
+    assert all(row.skill is None for row in found.wallets)
+    assert (tmp_path / "out" / HTML_NAME).is_file()
 
 
 def test_options_out_of_bounds_are_all_told_and_nothing_is_written(tmp_path: Path) -> None:

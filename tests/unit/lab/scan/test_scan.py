@@ -122,7 +122,7 @@ async def test_the_files_hold_what_evidence_reads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give --wallet, --wallets or --top"),
+        ([], "give --wallet, --wallets, --top or --listen"),
         (["--wallet", "0xabc"], "not a wallet's address"),
         (["--wallet", ONE, "--period", "decade"], "--period is one of"),
         (["--wallets", "nosuch.txt"], "nosuch.txt"),

@@ -9,6 +9,9 @@ export const pill = (one) => h("span", { class: `pill ${one.is_whale ? "yes" : "
 export const amount = (micro) =>
   h("span", { class: `amount ${tone(micro)}`, text: usd(micro, { sign: true }) });
 
+// Without a market that is scored nothing is known, which is not the same as nought.
+export const ifScored = (one, text) => (one.markets ? text : "–");
+
 export function board(items) {
   const found = items.filter((one) => one.is_whale).length;
   setText(byId("board-count"), items.length ? `${found} whales of ${items.length} wallets` : "");
@@ -19,11 +22,14 @@ export function board(items) {
       { head: "Wallet", row: true, cell: (one) => h("a", { href: `/whales/${one.wallet}` },
         h("code", { class: "id", text: shortId(one.wallet), title: one.wallet })) },
       { head: "State", cell: pill },
-      { head: "Edge", class: "num", cell: (one) => price(one.edge_micro, { sign: true }) },
+      { head: "Edge", class: "num",
+        cell: (one) => ifScored(one, price(one.edge_micro, { sign: true })) },
       { head: "At least", class: "num",
-        cell: (one) => price(one.edge_lower_micro, { sign: true }) },
-      { head: "Luck", class: "num", cell: (one) => percent(one.luck_micro) },
-      { head: "Confidence", class: "num", cell: (one) => percent(one.confidence_micro) },
+        cell: (one) => ifScored(one, price(one.edge_lower_micro, { sign: true })) },
+      { head: "Luck", class: "num",
+        cell: (one) => ifScored(one, percent(one.luck_micro)) },
+      { head: "Confidence", class: "num",
+        cell: (one) => ifScored(one, percent(one.confidence_micro)) },
       { head: "Markets", class: "num", cell: (one) => `${one.markets_won}/${count(one.markets)}` },
       { head: "Quality", class: "num",
         cell: (one) => (one.quality_rank ? percent(one.quality_micro) : "–") },

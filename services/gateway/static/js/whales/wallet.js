@@ -6,7 +6,7 @@ import {
   count, eventTime, isoTime, measured, percent, price, shortEventTime, shortId, usd,
 } from "../format.js";
 import { reasonList } from "../reasons.js";
-import { amount, pill } from "./board.js";
+import { amount, ifScored, pill } from "./board.js";
 
 const SIZE = 260;
 const EDGE = 34;
@@ -46,11 +46,11 @@ function tiles(one) {
   const tile = (name, value, note) => h("div", { class: "tile" }, h("h2", { text: name }),
     h("p", { class: "value", text: value }), h("p", { class: "note", text: note }));
   return [
-    tile("Edge a share", price(one.edge_micro, { sign: true }),
-      `${price(one.edge_lower_micro, { sign: true })} to ${
-        price(one.edge_upper_micro, { sign: true })}`),
-    tile("Confidence", percent(one.confidence_micro), "that the edge is above zero"),
-    tile("Luck", percent(one.luck_micro),
+    tile("Edge a share", ifScored(one, price(one.edge_micro, { sign: true })),
+      ifScored(one, `${price(one.edge_lower_micro, { sign: true })} to ${
+        price(one.edge_upper_micro, { sign: true })}`)),
+    tile("Confidence", ifScored(one, percent(one.confidence_micro)), "that the edge is above zero"),
+    tile("Luck", ifScored(one, percent(one.luck_micro)),
       `limit ${percent(one.luck_limit_micro)}, ${count(one.wallets_tried)} wallets tried`),
     tile("Profit", usd(one.profit_micro, { sign: true }),
       `after ${usd(one.fees_micro)} of fees; deepest fall ${usd(one.drawdown_micro)}`),
