@@ -1,24 +1,23 @@
 """Wallets heard on the venue's stream of trades: a choice that knows nothing of their profit.
 
 Leaders by profit are winners picked afterwards; who trades now is picked before the outcome. Owns
-the socket and the count. Called by the command.
+the count, and how long a lost connection is tried again. Called by the command.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import websockets
-
 from whaletrader.domain.money import MICRO
 from whaletrader.runtime.clock import monotonic_s
 from whaletrader.venues.polymarket.history.calls import HistoryUnavailable
 from whaletrader.venues.polymarket.history.rows import Deed, UnreadableRow
-from whaletrader.venues.polymarket.history.rtds import PING, PING_S, subscribe, trades_in
+from whaletrader.venues.polymarket.history.rtds import trades_in
+from whaletrader.venues.polymarket.history.trade_stream import LOSSES, frames
 
-CONNECT_S_MAX: Final = 10.0
 _PAUSE_FIRST_S: Final = 0.5
 _PAUSE_MAX_S: Final = 10.0
 
@@ -72,7 +71,7 @@ async def listen(url: str, for_s: float, tell: Tell) -> Heard:
             async with asyncio.timeout(left_s):
                 before = heard.trades
                 await _hear(url, heard, lambda: tell(monotonic_s() - began_s, *_sizes(heard)))
-        except (OSError, TimeoutError, websockets.WebSocketException) as error:
+        except LOSSES as error:
             if monotonic_s() - began_s >= for_s:
                 break
             heard.losses += 1
@@ -90,23 +89,10 @@ async def listen(url: str, for_s: float, tell: Tell) -> Heard:
 
 async def _hear(url: str, heard: Heard, tell: Callable[[], None]) -> None:
     """Take what one connection says until it ends."""
-    async with websockets.connect(url, open_timeout=CONNECT_S_MAX, max_size=None) as socket:
-        await socket.send(subscribe())
-        pinging = asyncio.create_task(_ping(socket))
-        try:
-            async for frame in socket:
-                heard.take(frame if isinstance(frame, str) else frame.decode(errors="replace"))
-                tell()
-        finally:
-            pinging.cancel()
-            await asyncio.gather(pinging, return_exceptions=True)
-    raise ConnectionResetError("the venue closed the stream")
-
-
-async def _ping(socket: websockets.ClientConnection) -> None:
-    while True:
-        await asyncio.sleep(PING_S)
-        await socket.send(PING)
+    async with contextlib.aclosing(frames(url)) as said:
+        async for frame in said:
+            heard.take(frame)
+            tell()
 
 
 def _sizes(heard: Heard) -> tuple[int, int]:
