@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from whaletrader.venues.polymarket.history.trade_stream import LOSSES, frames
-
 from whaletrader.venues.polymarket.history.calls import HistoryUnavailable
 from whaletrader.venues.polymarket.history.rtds import trades_in
+from whaletrader.venues.polymarket.history.trade_stream import LOSSES, frames
 
 _RETRY_S: Final = 1.0
 

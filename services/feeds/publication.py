@@ -21,9 +21,9 @@ def window_events(window: Window) -> Iterator[tuple[str, Message]]:
     """Yield (topic, event): markets that open, then trades, then resolutions."""
     for market in window.markets:
         yield "market.catalog", listed(market)
-    for trade in window.trades:
+    for trade in map(traded, window.trades):
         yield "market.data", printed(trade)
-        yield "wallet.trades", traded(trade)
+        yield "wallet.trades", trade
     for resolution in window.resolutions:
         yield "market.data", resolved(resolution)
 
@@ -51,18 +51,19 @@ def listed(market: TapeMarket) -> market_pb2.MarketListed:
     )
 
 
-def printed(trade: TapeTrade) -> market_pb2.TradePrinted:
-    """Return the trade as the market saw it. It starts the same chain as `traded`."""
-    meta = _root(derived_id("printed", trade.id), trade.at_ns)
-    meta.correlation = trade.id
+def printed(trade: wallet_pb2.WalletTraded) -> market_pb2.TradePrinted:
+    """Return the trade as the market saw it. It starts the same chain as the wallet's."""
+    meta = _root(derived_id("printed", trade.trade_id), trade.meta.event_time_ns)
+    meta.correlation = trade.trade_id
+    meta.receive_time_ns = trade.meta.receive_time_ns
     return market_pb2.TradePrinted(
         meta=meta,
         condition_id=trade.condition_id,
         token_id=trade.token_id,
-        side=_SIDES[trade.side],
+        side=trade.side,
         price_micro=trade.price_micro,
         size_micro=trade.size_micro,
-        print_id=trade.id,
+        print_id=trade.trade_id,
         outcome_index=trade.outcome_index,
     )
 

@@ -44,8 +44,7 @@ class AgentRow:
 # missed, so only those who call another directly name it.
 AGENTS: tuple[AgentRow, ...] = (
     AgentRow("exchange", port_setting="WHALETRADER_EXCHANGE_PORT"),
-    # It plays a recorded tape; live market data is not there yet.
-    AgentRow("feeds", after=("exchange",), modes=("demo",)),
+    AgentRow("feeds", after=("exchange",)),
     AgentRow("discovery"),
     AgentRow("intelligence"),
     AgentRow("orchestrator"),

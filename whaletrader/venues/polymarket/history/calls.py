@@ -83,8 +83,11 @@ class Caller:
         self._sleep = sleep
         self._pace = Pace(self._options.requests_per_s, sleep=sleep)
 
-    async def get(self, path: str, params: Mapping[str, str | int]) -> Any:
-        """Return the JSON answer. Raises HistoryUnavailable, HistoryRefused."""
+    async def get(self, path: str, params: Mapping[str, str | int | list[str]]) -> Any:
+        """Return the JSON answer; a list is asked as the same name repeated.
+
+        Raises HistoryUnavailable, HistoryRefused.
+        """
         return await self._ask("GET", path, params=dict(params))
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
