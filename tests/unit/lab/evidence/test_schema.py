@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.lab.evidence.folder import universe
-from whaletrader.lab.evidence import StudyOptions, run
-from whaletrader.lab.evidence.run import JSON_NAME
+from whaletrader.lab.evidence import StudyOptions
+from whaletrader.lab.evidence.layout import read_inputs
+from whaletrader.lab.evidence.run import encoded, study
 from whaletrader.lab.evidence.schema import schema
 
 DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "evidence.schema.json"
@@ -61,8 +62,8 @@ def test_what_is_written_is_what_the_schema_says(tmp_path: Path) -> None:
     options = StudyOptions(draws=100)
     for number, (wallets, markets) in enumerate(((12, 24), (1, 2))):
         data = universe(wallets=wallets, markets=markets, skill=0.0).write(tmp_path / f"in{number}")
-        run(data, tmp_path / f"out{number}", options, lambda _stage, _done, _of: None)
-        written = json.loads((tmp_path / f"out{number}" / JSON_NAME).read_text())
+        found = study(read_inputs(data), options, lambda _stage, _done, _of: None)
+        written = json.loads(encoded(found))
         assert faults(written, whole, whole) == []
         written["verdict"]["answer"] = 1
         del written["span"]
