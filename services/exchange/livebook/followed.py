@@ -31,8 +31,11 @@ class FollowedBook:
         self.asks = _levels(frame.get("asks"))
         self.is_trusted = True
 
-    def change(self, change: dict[str, Any]) -> bool:
-        """Apply one changed level; return False when that shows that something was missed."""
+    def change(self, change: dict[str, Any], *, is_last: bool = True) -> bool:
+        """Apply one changed level; return False when that shows that something was missed.
+
+        The best prices are those after the last change to this book in the same frame.
+        """
         if not self.is_trusted:
             return False
         side = self.bids if change.get("side") == "BUY" else self.asks
@@ -41,6 +44,8 @@ class FollowedBook:
             side[price] = size
         else:
             side.pop(price, None)
+        if not is_last:
+            return True
         told = (micro(change.get("best_bid") or "0"), micro(change.get("best_ask") or "1"))
         if told != self.best():
             self.is_trusted = False

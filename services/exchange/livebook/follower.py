@@ -154,12 +154,16 @@ class Follower:
             self.books[token].replace(frame)
             self._show(token)
         elif kind == "price_change":
-            for change in frame.get("price_changes", []):
+            changes = frame.get("price_changes", [])
+            last = {change.get("asset_id"): number for number, change in enumerate(changes)}
+            for number, change in enumerate(changes):
                 name = change.get("asset_id")
                 if name in self.books:
-                    if not self.books[name].change(change):
+                    is_last = last[name] == number
+                    if not self.books[name].change(change, is_last=is_last):
                         stale.add(name)
-                    self._show(name)
+                    if is_last:
+                        self._show(name)
         elif kind == "last_trade_price":
             self._on_trade(token, frame)
         elif kind == "tick_size_change" and token in self.books:

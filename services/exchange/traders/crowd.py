@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -146,12 +147,15 @@ class Crowd:
                 wishes += self._wishes(stage, seconds)
         return wishes
 
-    def drive(self, exchange: Exchange, now_ns: int) -> DriveReport:
-        """Step, and hand what comes out to the exchange."""
+    def drive(
+        self, exchange: Exchange, now_ns: int, told: Callable[[], None] = lambda: None
+    ) -> DriveReport:
+        """Step, and hand what comes out to the exchange; `told` is called after each of it."""
         placed = refused = canceled = 0
         for wish in self.step(now_ns):
             if isinstance(wish, Cancel):
                 canceled += exchange.cancel(wish.principal, wish.order_id, now_ns) is None
+                told()
                 continue
             try:
                 exchange.place(wish.order, now_ns)
@@ -159,6 +163,7 @@ class Crowd:
             except OrderRefused:
                 refused += 1
                 self._forget(wish.order)
+            told()
         if self._orders >= self._forget_at:
             self._forget_at = self._orders + FORGET_EVERY_ORDERS
             exchange.forget(self.traders, now_ns - KEPT_NS)

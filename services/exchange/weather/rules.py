@@ -191,8 +191,17 @@ def _check(rule: Rule, name: str) -> None:
         raise BadWeather(f"rule {name}: {rule.effect.value} does not strike streams: no channels")
     if rule.effect is Effect.RESTART and rule.for_ms is None:
         raise BadWeather(f"rule {name}: a restart ends: give for_ms")
-    if rule.effect in (Effect.LATE, Effect.DELAYED) and rule.delay_ms + rule.jitter_ms == 0:
-        raise BadWeather(f"rule {name}: {rule.effect.value} needs delay_ms")
+    # Without its time such a rule would do nothing, and nobody would notice.
+    needs = NEEDS.get(rule.effect, ())
+    if needs and not any(getattr(rule, field) for field in needs):
+        raise BadWeather(f"rule {name}: {rule.effect.value} needs {' or '.join(needs)}")
+
+
+NEEDS: Final = {
+    Effect.LATE: ("delay_ms", "jitter_ms"),
+    Effect.DELAYED: ("delay_ms", "jitter_ms"),
+    Effect.SLOW_SETTLEMENT: ("mined_ms", "confirmed_ms"),
+}
 
 
 def _check_ranges(rule: Rule, name: str) -> None:

@@ -172,6 +172,8 @@ async def upsert_markets(request: Request) -> Response:
 def add_markets(venue: Venue, body: MarketsBody) -> int:
     """Add markets or update their terms; return how many are new. Raises `WireError`."""
     added = 0
+    if venue.config.mode != "tape":
+        venue.exchange.advance(venue.now_ns)
     try:
         for entry in body.markets:
             added += venue.exchange.list_market(_market(entry))

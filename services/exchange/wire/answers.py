@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import msgspec
 from starlette.requests import Request
@@ -15,6 +16,8 @@ Row = TypeVar("Row")
 
 FIRST_CURSOR = "MA=="
 LAST_CURSOR = "LTE="
+NEWER_DATA_API = "/data-api/v2/"
+ERROR_CODES = {400: "INVALID_PARAMETER", 404: "NOT_FOUND", 429: "RATE_LIMITED"}
 # What decoding a stranger's text raises: a thousand brackets exhaust the decoder's stack.
 BAD_JSON = (msgspec.DecodeError, RecursionError)
 # More digits are no amount, time or page of ours, and thousands are more than int() takes.
@@ -36,10 +39,14 @@ def ok(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
 
 
-async def on_wire_error(_: Request, error: Exception) -> Response:
+async def on_wire_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, WireError):
         raise error
-    answer = ok({"error": error.text, **error.extra}, error.status)
+    body = {"error": error.text, **error.extra}
+    if request.url.path.startswith(NEWER_DATA_API):
+        code = ERROR_CODES.get(error.status, "INTERNAL_ERROR")
+        body = {"code": code, "retryable": error.status >= 500, "trace_id": uuid4().hex, **body}
+    answer = ok(body, error.status)
     answer.headers.update(error.headers)
     return answer
 

@@ -149,9 +149,7 @@ def paged(request: Request, rows: list[dict[str, Any]]) -> Response:
     limit = max(1, min(number(request, "limit", 100), PAGE_ROWS_MAX))
     start = number(request, "cursor", 0)
     if request.query_params.get("offset"):
-        raise WireError(
-            400, "offset is not supported; use cursor", code="INVALID_PARAMETER", retryable=False
-        )
+        raise WireError(400, "offset is not supported; use cursor")
     end = start + limit
     has_more = end < len(rows)
     pagination = {

@@ -55,15 +55,24 @@ class Hub:
 
     def publish(self, events: Iterable[EngineEvent]) -> None:
         traded: dict[str, None] = {}
+        # What one order does to a book is one frame: in between the book was seen by nobody.
+        levels: dict[str, list[LevelEvent]] = {}
         for event in events:
             if isinstance(event, OrderEvent):
                 self._tell_order(event)
             elif isinstance(event, TradeEvent):
                 self._tell_trade(event)
             elif self.market_subscribers:
+                name = event.market.condition_id
+                if isinstance(event, LevelEvent):
+                    levels.setdefault(name, []).append(event)
+                    continue
+                self._tell_levels(levels.pop(name, []))
                 self._tell_market(event)
                 if isinstance(event, LastTradeEvent):
                     traded.update((t.token_id, None) for t in event.market.tokens)
+        for changed in levels.values():
+            self._tell_levels(changed)
         for token_id in traded:
             self._send_book(token_id)
 
@@ -116,21 +125,22 @@ class Hub:
             return
         tokens = {token.token_id for token in event.market.tokens}
         listeners = [s for s in self.market_subscribers if s.tokens & tokens]
-        if not listeners:
-            return
-        if isinstance(event, LevelEvent):
-            self._tell_level(event, listeners)
-        elif isinstance(event, LastTradeEvent):
+        if isinstance(event, LastTradeEvent):
             about = [s for s in listeners if event.token_id in s.tokens]
             self._send(market_frames.last_trade(event), about)
-        else:
+        elif isinstance(event, TickChanged):
             for token in sorted(tokens):
                 about = [s for s in listeners if token in s.tokens]
                 self._send(market_frames.tick_change(event, token), about)
 
-    def _tell_level(self, event: LevelEvent, listeners: list[MarketSubscriber]) -> None:
-        books = [self._book_of(token.token_id) for token in event.market.tokens]
-        frame = market_frames.price_change(event, books)
+    def _tell_levels(self, events: list[LevelEvent]) -> None:
+        names = [token.token_id for event in events[-1:] for token in event.market.tokens]
+        listeners = [s for s in self.market_subscribers if not s.tokens.isdisjoint(names)]
+        if not listeners:
+            return
+        event = events[-1]
+        books = [self._book_of(name) for name in names]
+        frame = market_frames.price_change(events, books)
         self._send(frame, listeners)
         curious = [s for s in listeners if s.wants_news]
         if not curious:

@@ -127,8 +127,7 @@ async def _drive_traders(venue: Venue) -> None:
         if is_open - joined:
             crowd.join(venue.exchange, sorted(is_open - joined))
             joined |= is_open
-        crowd.drive(venue.exchange, venue.wall_ns())
-        venue.publish()
+        crowd.drive(venue.exchange, venue.wall_ns(), venue.publish)
         await asyncio.sleep(pause_s)
 
 

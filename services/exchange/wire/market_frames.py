@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from whaletrader.services.exchange.engine.events import (
@@ -15,10 +17,13 @@ from whaletrader.services.exchange.engine.model import MICRO
 from whaletrader.services.exchange.engine.rules import plain
 
 
-def price_change(event: LevelEvent, books: list[dict[str, Any]]) -> dict[str, Any]:
-    """Render a changed level for both outcomes: a bid on one is an ask on the other."""
+def price_change(events: Sequence[LevelEvent], books: list[dict[str, Any]]) -> dict[str, Any]:
+    """Render a market's changed levels for both outcomes: a bid on one is an ask on the other.
+
+    `books` are those after all of the changes, and so are the best prices and hashes of each.
+    """
     changes = []
-    for index, book in enumerate(books):
+    for event, (index, book) in itertools.product(events, enumerate(books)):
         is_bid = event.is_bid == (index == 0)
         price = event.book_price_micro if index == 0 else MICRO - event.book_price_micro
         changes.append(
@@ -33,9 +38,9 @@ def price_change(event: LevelEvent, books: list[dict[str, Any]]) -> dict[str, An
             }
         )
     return {
-        "market": event.market.condition_id,
+        "market": events[-1].market.condition_id,
         "price_changes": changes,
-        "timestamp": _ms(event.at_ns),
+        "timestamp": _ms(events[-1].at_ns),
         "event_type": "price_change",
     }
 

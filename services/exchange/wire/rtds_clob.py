@@ -107,7 +107,7 @@ def _market_frames(venue: Venue, wish: Wish, event: EngineEvent) -> list[tuple[s
 
 def _levels(venue: Venue, event: LevelEvent) -> dict[str, Any]:
     books = [book_of(venue, token.token_id) for token in event.market.tokens]
-    frame = market_frames.price_change(event, books)
+    frame = market_frames.price_change([event], books)
     changes = [
         {short: change[name] for name, short in _SHORT.items()} for change in frame["price_changes"]
     ]

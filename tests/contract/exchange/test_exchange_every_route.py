@@ -129,6 +129,19 @@ async def test_what_no_client_calls_answers_in_its_shape() -> None:
         assert [row["holders"] for row in holders] == [[], []]
 
 
+async def test_the_newer_data_api_names_its_errors() -> None:
+    async with rig() as made:
+        answer = (await made.http.get("/data-api/v2/trades?offset=5")).json()
+        assert (answer["code"], answer["retryable"]) == ("INVALID_PARAMETER", False)
+        assert len(answer["trace_id"]) == 32
+
+
+async def test_a_market_was_listed_when_it_was() -> None:
+    async with rig(mode="agents") as made:
+        (market,) = (await made.http.get("/gamma/markets")).json()
+        assert market["startDate"] > "2024"
+
+
 async def test_bad_questions_are_refused_with_what_is_wrong() -> None:
     async with rig() as made:
         for path, status, text in REFUSED:

@@ -158,6 +158,16 @@ async def test_a_print_through_the_price_fills_a_maker(paper: Paper) -> None:
     assert state["accounts"][ALICE.lower()]["positions"] == {YES: 20_000_000}
 
 
+async def test_an_order_through_several_levels_is_no_gap(paper: Paper) -> None:
+    for price in ("0.49", "0.48", "0.47"):
+        await buy(paper.bob, price, 10)
+    await sell_yes(paper, "0.53", 125)
+    await paper.until("0.47", "5")
+    assert (await paper.level("0.5"), await paper.level("0.48")) == ("0", "0")
+    view = await until_following(paper.paper)
+    assert (view["gaps"], view["resyncs"]) == (0, 0)
+
+
 async def test_a_gap_is_seen_and_the_book_read_anew(paper: Paper) -> None:
     rule = {"effect": "lost", "channels": ["market"], "count": 1}
     await paper.real.http.put("/admin/weather", json={"rules": [rule]})

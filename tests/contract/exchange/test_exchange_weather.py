@@ -30,9 +30,17 @@ from tests.contract.exchange.exchange_rig import (
     Rig,
     rig,
 )
+from tests.contract.exchange.weather_rig import (
+    WAIT_S,
+    bid,
+    blow,
+    frames,
+    log,
+    open_ids,
+    user_stream,
+    words,
+)
 
-# A bound, not a measure: a busy machine may be slow.
-WAIT_S = 30
 ALICE = Account.from_key(ALICE_KEY).address
 BOB = Account.from_key(BOB_KEY).address
 
@@ -49,56 +57,6 @@ async def venue() -> AsyncIterator[Rig]:
 async def alice(venue: Rig) -> AsyncIterator[AsyncSecureClient]:
     async with venue.client(ALICE_KEY, ALICE) as client:
         yield client
-
-
-async def blow(venue: Rig, *rules: dict[str, Any]) -> None:
-    answer = await venue.http.put("/admin/weather", json={"rules": list(rules)})
-    assert answer.status_code == 200, answer.text
-
-
-async def log(venue: Rig) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = (await venue.http.get("/admin/weather/log")).json()["entries"]
-    return entries
-
-
-async def bid(client: AsyncSecureClient, price: str = "0.30", **extra: Any) -> Any:
-    return await client.place_limit_order(asset_id=YES, price=price, size=5, side="BUY", **extra)
-
-
-async def open_ids(client: AsyncSecureClient) -> list[str]:
-    return [o.id async for page in client.list_open_orders() for o in page.items]
-
-
-@contextlib.asynccontextmanager
-async def user_stream(venue: Rig, client: AsyncSecureClient) -> AsyncIterator[Any]:
-    keys = client.credentials
-    auth = {"apiKey": keys.key, "secret": keys.secret, "passphrase": keys.passphrase}
-    url = venue.url.replace("http", "ws", 1) + "/ws/user"
-    async with websockets.connect(url) as socket:
-        await socket.send(json.dumps({"auth": auth, "type": "user"}))
-        await socket.send("PING")
-        assert await socket.recv() == "PONG"
-        yield socket
-
-
-async def frames(socket: Any, trades: int = 0, orders: int = 0) -> list[dict[str, Any]]:
-    """Return what was told until now; wait for so many frames of trades and of orders first."""
-    found: list[dict[str, Any]] = []
-    is_asked = False
-    while True:
-        kinds = [frame["event_type"] for frame in found]
-        if not is_asked and kinds.count("trade") >= trades and kinds.count("order") >= orders:
-            # The answer comes after all that was told before it.
-            await socket.send("PING")
-            is_asked = True
-        text = await asyncio.wait_for(socket.recv(), WAIT_S)
-        if text == "PONG":
-            return found
-        found.append(json.loads(text))
-
-
-def words(told: list[dict[str, Any]]) -> list[str]:
-    return [f["status"] if f["event_type"] == "trade" else f["type"] for f in told]
 
 
 async def test_weather_is_shown_set_and_cleared(venue: Rig) -> None:
@@ -118,7 +76,8 @@ async def test_weather_is_shown_set_and_cleared(venue: Rig) -> None:
         (b'{"rules":[{"effect":"hail"}]}', "hail"),
         (b'{"rules":[{"effect":"error","colour":1}]}', "colour"),
         (b'{"rules":[{"effect":"error","probability":2}]}', "between 0 and 1"),
-        (b'{"rules":[{"effect":"late"}]}', "delay_ms"),
+        (b'{"rules":[{"effect":"late"}]}', "late needs delay_ms"),
+        (b'{"rules":[{"effect":"slow_settlement"}]}', "slow_settlement needs mined_ms"),
     ],
 )
 async def test_weather_that_cannot_be_is_refused(venue: Rig, body: bytes, text: str) -> None:
@@ -296,6 +255,21 @@ async def test_a_trade_is_retried_before_it_is_mined(venue: Rig, alice: AsyncSec
         told = [f for f in await frames(socket, trades=5) if f["event_type"] == "trade"]
     assert words(told) == ["MATCHED", "RETRYING", "RETRYING", "MINED", "CONFIRMED"]
     assert [f["transaction_hash"] != "" for f in told] == [False, False, False, True, True]
+
+
+async def test_a_slow_settlement_is_matched_for_long_and_mined_in_the_end(
+    venue: Rig, alice: AsyncSecureClient
+) -> None:
+    venue.clock.stop()
+    await blow(venue, {"effect": "slow_settlement", "mined_ms": 30_000, "confirmed_ms": 10_000})
+    async with user_stream(venue, alice) as socket:
+        await meet(venue, alice)
+        told = [f for f in await frames(socket, trades=1) if f["event_type"] == "trade"]
+        assert words(told) == ["MATCHED"]
+        venue.clock.pass_ms(30_001)
+        assert words(await frames(socket, trades=1)) == ["MINED"]
+        venue.clock.pass_ms(10_000)
+        assert words(await frames(socket, trades=1)) == ["CONFIRMED"]
 
 
 async def test_a_delayed_order_matches_later(venue: Rig, alice: AsyncSecureClient) -> None:

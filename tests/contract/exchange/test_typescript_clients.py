@@ -32,11 +32,15 @@ BOB = Account.from_key(BOB_KEY).address
 # A bound, not a measure: a busy machine may be slow.
 RUN_S_MAX = 120
 MISSING = shutil.which("node") is None or not (FOLDER / "node_modules").exists()
-if MISSING and os.environ.get("REQUIRE_REAL") == "1":
-    raise RuntimeError(f"the TypeScript clients are not installed: npm ci in {FOLDER}")
-pytestmark = pytest.mark.skipif(
-    MISSING, reason=f"the TypeScript clients are not installed: npm ci in {FOLDER.name}/"
-)
+TEXT = f"the TypeScript clients are not installed: npm ci in {FOLDER.name}/"
+
+
+@pytest.fixture(autouse=True)
+def installed() -> None:
+    if MISSING and os.environ.get("REQUIRE_REAL") == "1":
+        pytest.fail(TEXT)
+    if MISSING:
+        pytest.skip(TEXT)
 
 
 async def run(*arguments: str) -> str:
