@@ -386,3 +386,13 @@ def test_a_market_whose_terms_are_none_is_not_traded(terms: dict[str, object]) -
     room.print_price("0xnew", yes("0xnew"), 500_000)
     proposal = room.proposal(condition_id="0xnew", token_id=yes("0xnew"))
     assert room.refusal(proposal) == Rule.MARKET_KNOWN
+
+
+def test_what_ends_unused_is_taken_from_its_own_strategy_and_not_from_the_oldest() -> None:
+    room = Room(GENEROUS)
+    terms = {"max_size_micro": 20 * SHARE, "fair_value_micro": 999_999}
+    room.ask(room.proposal(**terms, strategy="copy"))
+    quotes = room.ask(room.proposal(**terms, strategy="quotes"))
+    before = dict(room.state.by_strategy)
+    room.fire(quotes)
+    assert room.state.by_strategy == {"copy": before["copy"]}

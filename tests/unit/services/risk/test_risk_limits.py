@@ -384,3 +384,12 @@ def test_a_share_for_losses_is_of_what_there_was_before_them(shares: str, goes_o
     room.resolve(MARKETS[0], no(MARKETS[0]))
     answer = room.answer(room.elsewhere())
     assert isinstance(answer, risk_pb2.ApprovedTrade) is goes_on
+
+
+def test_all_markets_of_a_topic_share_its_limit() -> None:
+    room = Room(tight(topic_ratio_max="0.011"))
+    for market in MARKETS:
+        room.tell(listing(market, event_slug="election"))
+    room.buy(max_size_micro=100 * SHARE)
+    room.buy(max_size_micro=100 * SHARE, condition_id=MARKETS[1], token_id=yes(MARKETS[1]))
+    assert room.ask(room.elsewhere(market=2)).size_micro < 20 * SHARE
