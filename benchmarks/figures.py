@@ -22,7 +22,7 @@ class Better(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number. `ratio_max` and `value_aim` are what design and issue ask for, if anything."""
+    """One number. `ratio_max` and `value_aim` are what the design asks for, if anything."""
 
     name: str
     value: float
