@@ -354,6 +354,13 @@ def test_an_order_that_was_on_its_way_when_the_halt_came_is_cancelled_when_it_tu
     assert len(bench.asked(order_pb2.CancelOrder)) == 1
 
 
+def test_dust_that_nobody_can_fill_does_not_stay_on_the_book() -> None:
+    bench = Bench()
+    order_id = bench.live()
+    bench.tell(trade(order_id, "t1", MATCHED, 9_995_000))
+    assert [it.order.order_id for it in bench.asked(order_pb2.CancelOrder)] == [order_id]
+
+
 # -- fees ------------------------------------------------------------------------------------
 
 
