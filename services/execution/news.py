@@ -56,12 +56,19 @@ class News:
         What an earlier agent was told and had not committed is lost with it, so everything but
         what this one knows is news again.
         """
-        self._told.clear()
         self._unsettled.clear()
         self._final_trades.clear()
-        self._read_through_ns = 0
+        self.doubt()
         self._closed_orders = set(self._desk.venue_closed_orders())
         self._put = put
+
+    def doubt(self) -> None:
+        """Trust nothing that was read before: the next read is of everything.
+
+        What the agent knows is no news to it; what it should know and does not is told again.
+        """
+        self._told.clear()
+        self._read_through_ns = 0
 
     def detach(self) -> None:
         """Stop telling: nobody commits it any more."""

@@ -160,6 +160,9 @@ class VenueSource:
                 pass
             self._look_now.clear()
             self._looks += 1
+            if self._news.desk.is_differing:
+                # The look that may stop the wallet must not rest on what we think was told.
+                self._news.doubt()
             try:
                 seen = await self._reconciler.holdings(self._looks)
             except VenueUnavailable as error:

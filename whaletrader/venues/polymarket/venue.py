@@ -245,8 +245,9 @@ class PolymarketVenue:
         return await self._open_orders(None)
 
     async def fills(self, *, condition_id: str = "", after_ns: int = 0) -> list[VenueFill]:
-        # Whole seconds on the wire: round down, so that none of that second is missed.
-        after = str(after_ns // 1_000_000_000) if after_ns else None
+        # Whole seconds on the wire, and nobody says whether the second itself is among them: the
+        # one before it is asked for, so that none of it is missed.
+        after = str(max(1, after_ns // 1_000_000_000 - 1)) if after_ns else None
         return await self._fills(market=condition_id or None, after=after)
 
     async def fills_of_trade(self, trade_id: str) -> list[VenueFill]:

@@ -71,6 +71,31 @@ def test_nothing_is_told_or_counted_before_there_is_an_agent_to_tell() -> None:
     assert len(told) == 1
 
 
+def test_what_the_agent_should_know_and_does_not_is_told_again_when_in_doubt() -> None:
+    bench = Bench()
+    order_id = bench.live()
+    news, told = News(WALLET, desk_of(bench)), list[Message]()
+    news.attach(told.append)
+    known, missed = (
+        fill(order_id, FillState.PROVISIONAL),
+        fill(order_id, FillState.PROVISIONAL, "t2"),
+    )
+    bench.tell(trade(order_id, "t1", order_pb2.TRADE_STATUS_MATCHED, 4_000_000))
+    for one in (known, missed):
+        news.tell_fill(one)
+    news.mark_read(T0 + 5)
+    assert len(told) == 1
+    news.tell_fill(missed)
+    assert len(told) == 1
+    assert news.read_from_ns == T0
+    news.doubt()
+    assert news.read_from_ns == 0
+    for one in (known, missed):
+        news.tell_fill(one)
+    # What the agent booked is no news; what it was told and did not book is.
+    assert [it.fill.trade_id for it in told] == ["t2", "t2"]  # type: ignore[attr-defined]
+
+
 def test_what_an_agent_did_not_commit_before_it_was_restored_is_told_again() -> None:
     bench = Bench()
     order_id = bench.live()
