@@ -99,6 +99,11 @@ class Desk:
         state = self._state
         return bool(state.balance.differing_looks) and not state.wallet_stop
 
+    @property
+    def has_opening(self) -> bool:
+        """Whether a look at the holdings has been taken as what our books begin with."""
+        return self._state.balance.is_open
+
     def venue_closed_orders(self) -> list[str]:
         """Return the orders that the venue closed before they were filled, ever."""
         return [name for name, record in self._state.orders.items() if record.venue_status]

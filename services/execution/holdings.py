@@ -41,11 +41,12 @@ class _Range:
 def on_holdings(scene: Scene, seen: order_pb2.HoldingsSeen) -> None:
     """Compare a look at the venue with our books."""
     balance = scene.state.balance
+    if balance.moved_ns >= seen.began_ns:
+        # Something of ours moved while it was read: it proves nothing, the next one may. Least of
+        # all may books begin with it: cash from before a fill, and shares from after it.
+        return
     if not balance.is_open:
         _open(scene, seen)
-        return
-    if balance.moved_ns >= seen.began_ns:
-        # Something of ours moved while it was read: it proves nothing, the next one may.
         return
     differences = _differences(scene, seen)
     if not differences:

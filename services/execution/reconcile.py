@@ -49,12 +49,18 @@ class Reconciler:
                 await self._gone(order)
 
     async def holdings(self, look: int) -> order_pb2.HoldingsSeen:
-        """Read what the wallet holds and what rests there; everything else is told first."""
+        """Read what the wallet holds and what rests there.
+
+        It takes many reads, and a fill between two of them would be in one figure and not in the
+        other. So all fills are told before it and once more after it: a look during which anything
+        moved is met by an agent that knows of the move, and counts for nothing.
+        """
         await self.all()
         began_ns = self._now_ns()
         collateral = await self._venue.collateral()
         positions = await self._venue.positions(also=tuple(self._desk.tokens()))
         resting = await self._venue.open_orders()
+        await self.all()
         seen = order_pb2.HoldingsSeen(
             cash_micro=collateral.balance_micro,
             holdings=[

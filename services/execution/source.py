@@ -151,7 +151,8 @@ class VenueSource:
         failed_pause_s = _RETRY_S
         while True:
             pause_s = self._rhythm.holdings_s
-            if self._news.desk.is_differing:
+            desk = self._news.desk
+            if desk.is_differing or not desk.has_opening:
                 pause_s = min(pause_s, self._rhythm.second_look_s)
             try:
                 async with asyncio.timeout(pause_s):

@@ -59,6 +59,26 @@ def test_the_first_look_is_what_the_books_start_from() -> None:
     assert not failures(bench)
 
 
+def test_books_do_not_begin_with_a_look_during_which_a_fill_was_told() -> None:
+    bench = Bench()
+    order_id = bench.live()
+    began_ns = bench.now_ns + S
+    bench.now_ns = began_ns
+    bench.tell(trade(order_id, "t1", CONFIRMED, 4_000_000))
+    # The cash was read before the fill, the shares after it.
+    torn = order_pb2.HoldingsSeen(
+        cash_micro=CASH,
+        holdings=[order_pb2.Holding(token_id=YES, size_micro=4_000_000)],
+        began_ns=began_ns,
+    )
+    bench.tell(torn)
+    assert not bench.said(order_pb2.PositionsReconciled)
+    look(bench, CASH - 2_000_000, yes=4_000_000)
+    assert bench.said(order_pb2.PositionsReconciled)[-1].opening
+    look(bench, CASH - 2_000_000, yes=4_000_000)
+    assert not failures(bench)
+
+
 def test_a_settled_fill_must_be_in_the_venues_figures_to_the_micro_unit() -> None:
     bench = opened()
     bench.tell(trade(bench.live(), "t1", CONFIRMED, 4_000_000))

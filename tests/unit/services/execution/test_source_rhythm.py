@@ -39,6 +39,7 @@ class Differing:
 
     def __init__(self, is_differing: bool) -> None:
         self.is_differing = is_differing
+        self.has_opening = True
 
     def venue_closed_orders(self) -> tuple[str, ...]:
         return ()
