@@ -24,7 +24,7 @@ def audit(
 
     Exits 2 when there is nothing to verify.
     """
-    is_whole = run("audit", _audit(settings(data), rebuild))
+    is_whole = run("audit", _audit(settings("audit", data), rebuild))
     if not is_whole:
         raise typer.Exit(1)
 

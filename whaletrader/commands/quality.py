@@ -59,7 +59,7 @@ def quality(
     Slippage is against the mid at the decision, positive is worse for us; its 95 % interval is
     clustered by market. Exits 2 where nothing was recorded or the file cannot be written.
     """
-    found = run("quality", _found(settings(data), by, portfolio, since))
+    found = run("quality", _found(settings("quality", data), by, portfolio, since))
     if csv_file is not None:
         run("quality", _write(csv_file, found.works))
     if as_json:

@@ -48,12 +48,12 @@ def run(name: str, work: Coroutine[None, None, Result]) -> Result:
     raise typer.Exit(2)
 
 
-def settings(data: Path | None) -> RuntimeSettings:
+def settings(name: str, data: Path | None) -> RuntimeSettings:
     """Return the addresses of the stack that is meant; ends the command if there is none."""
     try:
         use_stack(data)
     except StackError as error:
-        typer.echo(f"whaletrader: {error}", err=True)
+        typer.echo(f"whaletrader {name}: {error}", err=True)
         raise typer.Exit(2) from error
     return RuntimeSettings()
 

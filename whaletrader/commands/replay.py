@@ -85,7 +85,7 @@ def replay(
 
     async def work() -> bool:
         span = Span(parse_time(since, 0), parse_time(until, FOREVER_NS), topic)
-        return await _replay(Wanted(topic, span, agent, source, data), settings(data))
+        return await _replay(Wanted(topic, span, agent, source, data), settings("replay", data))
 
     if not run("replay", work()):
         raise typer.Exit(1)

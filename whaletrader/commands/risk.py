@@ -205,7 +205,7 @@ def _asked(where: Where, work: Any) -> tuple[Any, str]:
     async def asking() -> tuple[Any, str]:
         if not _SUBJECT_TOKEN.match(where.portfolio):
             raise CommandFailed(f"{where.portfolio!r} is no portfolio's name")
-        async with risk_line(settings(where.data), where.portfolio) as line:
+        async with risk_line(settings("risk", where.data), where.portfolio) as line:
             return await work(line), line.note
 
     return run("risk", asking())

@@ -77,11 +77,11 @@ def whales(  # noqa: PLR0913, PLR0917 - a parameter each option
     if not console.is_terminal:
         console = Console(highlight=False, width=_PIPE_COLUMNS)
     if address:
-        page = run("whales", _page(settings(data), address))
+        page = run("whales", _page(settings("whales", data), address))
         _print_page(console, page)
         rows = [_market_row(at_ns, market) for at_ns, market in page.markets]
     else:
-        found = run("whales", _board(settings(data), limit))
+        found = run("whales", _board(settings("whales", data), limit))
         console.print(board_table(found))
         rows = [flat(one) for one in found]
     _write(rows, to_csv, to_parquet)

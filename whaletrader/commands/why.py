@@ -37,7 +37,7 @@ def why(
 
     ID may be the beginning of an id. Exits 2 if nothing or more than one thing has it.
     """
-    chain = run("why", _chain(settings(data), wanted))
+    chain = run("why", _chain(settings("why", data), wanted))
     if as_json:
         typer.echo(json.dumps(_as_json(chain), indent=2, ensure_ascii=False))
         return
