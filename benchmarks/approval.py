@@ -25,7 +25,9 @@ _AIMS: Final = (1.5, 1.5)
 
 
 async def measure(desk: Desk, sizes: Sizes) -> Section:
-    """Return round trips one at a time and at a rate. Risk alone is running, or is started."""
+    """Return round trips one at a time and at a rate. Of the agents only risk is left running."""
+    # Whoever works what is approved would take the cores from ours and not from the floor.
+    desk.children.stop("orchestrator", "execution")
     await _ensure_risk(desk)
     asking = _Asking(desk)
     for _ in range(sizes.approval_warm_up):
@@ -57,8 +59,9 @@ async def measure(desk: Desk, sizes: Sizes) -> Section:
         "How long a proposal waits for risk's word, which is on the log before it is given.",
         "A process sends a TradeProposal over NATS and waits for the signed reply; every rule is "
         "held, the verdict and its journal entry are committed first. One at a time, then at a "
-        "fixed rate whatever the answers do (measured from when a request was due). The floor: a "
-        "NATS request to a process that writes one record in one transaction, one after another.",
+        "fixed rate whatever the answers do (measured from when a request was due). Nobody works "
+        "what is approved. The floor: a NATS request to a process that writes one record in one "
+        "transaction, one after another.",
         [
             *latency_figures("one at a time", alone, alone_floor, _AIMS),
             *latency_figures(f"at {sizes.approval_rate_hz}/s", busy, busy_floor, _AIMS),
