@@ -18,17 +18,29 @@ LOOPBACK = "127.0.0.1"
 PORT_MIN = 15_000
 PORT_MAX = 32_000  # Linux hands out 32768 and up by default, macOS 49152 and up
 ATTEMPTS_MAX = 200
+# Ports that this process has given out or keeps. Whoever a port is for binds it later, and until
+# then it looks free: an agent was once given the port of a server that was about to start.
+_promised: set[int] = set()
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port(taken: Collection[int] = ()) -> int:
-    """Return a loopback port that nothing listened on a moment ago and that is not in `taken`."""
+    """Return a loopback port that nothing listened on a moment ago and that is not in `taken`.
+
+    No port is returned twice, nor one that was `promise`d.
+    """
     low, high = PORT_MIN, _port_limit()
     for _ in range(ATTEMPTS_MAX):
         port = low + secrets.randbelow(high - low)
-        if port not in taken and is_free(port):
+        if port not in taken and port not in _promised and is_free(port):
+            promise(port)
             return port
     raise StackError(f"no free port found on {LOOPBACK} in {ATTEMPTS_MAX} attempts")
+
+
+def promise(port: int) -> None:
+    """Note that a port is somebody's, whether he has bound it yet or not."""
+    _promised.add(port)
 
 
 def is_free(port: int) -> bool:

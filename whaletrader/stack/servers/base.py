@@ -24,7 +24,7 @@ from whaletrader.stack.clock import monotonic_s, pause
 from whaletrader.stack.errors import InUse, NotRunning, ServerFailed
 from whaletrader.stack.files import write_private
 from whaletrader.stack.identity import ProcessIdentity, end, identify, myself
-from whaletrader.stack.ports import LOOPBACK, free_port, is_free
+from whaletrader.stack.ports import LOOPBACK, free_port, is_free, promise
 from whaletrader.stack.spec import ProcessSpec, launch_command, launch_environment
 
 _POLL_SECONDS = 0.02
@@ -231,6 +231,7 @@ class KeptSettings:
         """Return the port for one use of this server and keep it."""
         kept = self._kept.ports.get(use, 0)
         port = given or (kept if kept and is_free(kept) else free_port())
+        promise(port)
         self._kept.ports[use] = port
         self._save()
         return port
